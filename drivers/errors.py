@@ -1,0 +1,184 @@
+"""Everything a driver can fail with, as types that know whether a retry may help.
+
+    GraphgateError
+     +- DeadlinePassed            the caller's time is up; nothing was sent for this step
+     +- ShardError                has shard_id
+         +- ShardUnavailable      retryable: refused, reset, loading, read-only, out of memory, garbage
+         +- ShardTimeout          the engine did not answer in time; a read had no effect
+         +- OutcomeUnknown        a write was sent and its answer was lost: it may have been applied
+         +- ShardOverloaded       retryable: the connection pool or the engine's queue is full
+         +- SchemaNotReady        retryable: an index is missing or still being built
+         +- ShardIdentityError    not the shard that this address should be
+         |   +- WrongShard        marker of another shard or fleet
+         |   +- WipedShard        no marker where the catalog knows one
+         |   +- NewerSchema       written by a newer graphgate
+         |   +- OlderCopy         an older copy of the disk: acknowledged writes are missing
+         +- RowLimitExceeded      one write or read touches more rows than it may
+         +- VectorDimensionMismatch  a query vector does not fit the stored vectors
+         +- EngineRefused         the engine rejected a statement: a bug of this driver
+
+`reason` is stable and part of the public error model; gateway/errors.py maps it to a status code.
+Texts never hold addresses, Cypher, passwords or row content: they may reach the caller.
+"""
+
+from typing import ClassVar
+
+
+class GraphgateError(Exception):
+    """Root of all typed errors below the gateway's edge."""
+
+    reason: ClassVar[str] = "INTERNAL"
+    retryable: ClassVar[bool] = False
+
+    def metadata(self) -> dict[str, str]:
+        """Values that the text names, for programs."""
+        return {}
+
+
+class DeadlinePassed(GraphgateError):
+    reason = "DEADLINE_EXCEEDED"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"the deadline passed before {what}; call again with a longer deadline")
+
+
+class ShardError(GraphgateError):
+    reason = "SHARD_ERROR"
+
+    def __init__(self, shard_id: str, message: str) -> None:
+        super().__init__(message)
+        self.shard_id = shard_id
+
+    def metadata(self) -> dict[str, str]:
+        return {"shard": self.shard_id}
+
+
+class ShardUnavailable(ShardError):
+    reason = "SHARD_UNAVAILABLE"
+    retryable = True
+
+    def __init__(self, shard_id: str, why: str) -> None:
+        super().__init__(shard_id, f"shard {shard_id} is not available ({why}); retry after a short wait")
+
+
+class ShardTimeout(ShardError):
+    reason = "SHARD_TIMEOUT"
+
+    def __init__(self, shard_id: str, what: str) -> None:
+        super().__init__(
+            shard_id, f"shard {shard_id} did not finish {what} in time; retry with a longer deadline"
+        )
+
+
+class OutcomeUnknown(ShardError):
+    reason = "OUTCOME_UNKNOWN"
+
+    def __init__(self, shard_id: str, op_id: str) -> None:
+        super().__init__(
+            shard_id,
+            f"shard {shard_id} may have applied the write {op_id}; retry it with the same request_id",
+        )
+        self.op_id = op_id
+
+    def metadata(self) -> dict[str, str]:
+        return {"shard": self.shard_id, "op_id": self.op_id, "outcome_unknown": "true"}
+
+
+class ShardOverloaded(ShardError):
+    reason = "SHARD_OVERLOADED"
+    retryable = True
+
+    def __init__(self, shard_id: str, limit_name: str, limit: int) -> None:
+        super().__init__(
+            shard_id,
+            f"shard {shard_id} has no free slot ({limit_name} = {limit}); retry after a short wait",
+        )
+        self.limit_name = limit_name
+        self.limit = limit
+
+    def metadata(self) -> dict[str, str]:
+        return {"shard": self.shard_id, "limit_name": self.limit_name, "limit": str(self.limit)}
+
+
+class SchemaNotReady(ShardError):
+    reason = "SCHEMA_NOT_READY"
+    retryable = True
+
+    def __init__(self, shard_id: str, what: str) -> None:
+        super().__init__(shard_id, f"shard {shard_id} is still building {what}; retry after a short wait")
+
+
+class ShardIdentityError(ShardError):
+    reason = "SHARD_IDENTITY"
+
+
+class WrongShard(ShardIdentityError):
+    reason = "WRONG_SHARD"
+
+    def __init__(self, shard_id: str, field: str, expected: str, found: str) -> None:
+        super().__init__(
+            shard_id,
+            f"shard {shard_id} answers as {field} {found!r}, expected {expected!r}; correct its address",
+        )
+
+
+class WipedShard(ShardIdentityError):
+    reason = "SHARD_WIPED"
+
+    def __init__(self, shard_id: str) -> None:
+        super().__init__(
+            shard_id,
+            f"shard {shard_id} has lost its marker: its data is gone; restore it or remove the shard",
+        )
+
+
+class NewerSchema(ShardIdentityError):
+    reason = "SHARD_SCHEMA_NEWER"
+
+    def __init__(self, shard_id: str, found: int, supported: int) -> None:
+        super().__init__(
+            shard_id,
+            f"shard {shard_id} has schema {found}, this gateway knows up to {supported}; upgrade the gateway",
+        )
+
+
+class OlderCopy(ShardIdentityError):
+    reason = "SHARD_OLDER_COPY"
+
+    def __init__(self, shard_id: str, beat: int, known: int) -> None:
+        super().__init__(
+            shard_id,
+            f"shard {shard_id} serves an older copy of its data (beat {beat}, {known} is known); "
+            "restore the newest copy",
+        )
+
+
+class RowLimitExceeded(ShardError):
+    reason = "ROW_LIMIT_EXCEEDED"
+
+    def __init__(self, shard_id: str, what: str, limit: int) -> None:
+        super().__init__(shard_id, f"{what} is more than {limit} rows; split the request")
+        self.limit = limit
+
+    def metadata(self) -> dict[str, str]:
+        return {"limit": str(self.limit)}
+
+
+class VectorDimensionMismatch(ShardError):
+    reason = "VECTOR_DIMENSION_MISMATCH"
+
+    def __init__(self, shard_id: str, given: int) -> None:
+        super().__init__(
+            shard_id,
+            f"a vector of dimension {given} does not fit the stored vectors; use the group's embedding model",
+        )
+
+
+class EngineRefused(ShardError):
+    """The text of the engine is kept for the log as `engine_text` and never shown to the caller."""
+
+    reason = "ENGINE_REFUSED"
+
+    def __init__(self, shard_id: str, engine_text: str) -> None:
+        super().__init__(shard_id, f"shard {shard_id} could not run a statement; report the request id")
+        self.engine_text = engine_text

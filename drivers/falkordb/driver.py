@@ -1,0 +1,141 @@
+"""FalkorDBDriver: the contract, put together from this package's parts."""
+
+from collections.abc import Mapping, Sequence
+
+from drivers.contract import (
+    POOLED,
+    Changes,
+    Engine,
+    ExpandQuery,
+    ExpandRead,
+    Fence,
+    GroupRef,
+    ImageRequest,
+    Images,
+    KeywordQuery,
+    KeywordRead,
+    ListQuery,
+    RowsRead,
+    SchemaReport,
+    SemanticQuery,
+    SemanticRead,
+    ShardMarker,
+    WriteOutcome,
+    WritePlan,
+)
+from drivers.deadline import Deadline
+from drivers.falkordb import fences, queries, read, schema, search, write
+from drivers.falkordb.client import GraphClient
+from drivers.falkordb.graphs import MARKER_GRAPH, graph_of, pooled_graphs
+from drivers.falkordb.settings import FalkorDBSettings
+from drivers.graph_model import Kind
+
+
+class FalkorDBDriver:
+    """drivers.contract.ShardDriver. A pooled group lies in one of the marker's pool_graphs graphs, chosen by
+    its name; every other space is a graph of its own, made with its indexes by create_fence."""
+
+    def __init__(self, shard_id: str, settings: FalkorDBSettings) -> None:
+        self._shard_id = shard_id
+        self._client = GraphClient(shard_id, settings)
+        self._marker: ShardMarker | None = None
+
+    @property
+    def shard_id(self) -> str:
+        return self._shard_id
+
+    @property
+    def engine(self) -> Engine:
+        return Engine.FALKORDB
+
+    async def open(self) -> None:
+        """Nothing to do: connections are made when they are needed."""
+
+    async def close(self) -> None:
+        self._client.close()
+
+    async def ping(self, deadline: Deadline) -> None:
+        await self._client.read(MARKER_GRAPH, queries.PING, {}, deadline, "a ping")
+
+    # --- the shard --------------------------------------------------------------------------------
+
+    async def read_marker(self, deadline: Deadline) -> ShardMarker | None:
+        return await fences.read_marker(self._client, deadline)
+
+    async def create_marker(self, marker: ShardMarker, deadline: Deadline) -> ShardMarker:
+        return await fences.create_marker(self._client, marker, deadline)
+
+    async def advance_beat(self, seen: int, beat: int, deadline: Deadline) -> int:
+        return await fences.advance_beat(self._client, seen, beat, deadline)
+
+    def use_marker(self, marker: ShardMarker) -> None:
+        self._marker = marker
+
+    async def ensure_schema(self, deadline: Deadline) -> None:
+        """Also in the spaces of single groups, which a newer gateway's schema has to reach too."""
+        await schema.ensure(self._client, await self._graphs(deadline), deadline)
+
+    async def describe_schema(self, deadline: Deadline) -> SchemaReport:
+        return await schema.describe(self._client, await self._graphs(deadline), deadline)
+
+    async def drop_schema(self, deadline: Deadline) -> None:
+        await schema.drop(self._client, await self._graphs(deadline), deadline)
+
+    # --- fences -----------------------------------------------------------------------------------
+
+    async def create_fence(self, fence: Fence, deadline: Deadline) -> Fence:
+        graph = self._graph(GroupRef(fence.group_id, fence.space))
+        if fence.space != POOLED:
+            await schema.ensure(self._client, (graph,), deadline)
+        return await fences.create_fence(self._client, graph, fence, deadline)
+
+    async def read_fences(self, refs: Sequence[GroupRef], deadline: Deadline) -> Mapping[str, Fence]:
+        return await fences.read_fences(self._client, refs, self._pool_graphs, deadline)
+
+    async def list_fences(self, after: str, limit: int, deadline: Deadline) -> Sequence[Fence]:
+        return await fences.list_fences(self._client, self._pool_graphs, after, limit, deadline)
+
+    # --- writing ----------------------------------------------------------------------------------
+
+    async def read_images(self, ref: GroupRef, request: ImageRequest, deadline: Deadline) -> Images:
+        return await write.read_images(self._client, self._graph(ref), ref, request, deadline)
+
+    async def apply(self, ref: GroupRef, plan: WritePlan, deadline: Deadline) -> WriteOutcome:
+        return await write.apply(self._client, self._graph(ref), ref, plan, deadline)
+
+    # --- reading ----------------------------------------------------------------------------------
+
+    async def get_rows(
+        self, ref: GroupRef, kind: Kind, uuids: Sequence[str], with_vectors: bool, deadline: Deadline
+    ) -> RowsRead:
+        return await read.get_rows(self._client, self._graph(ref), ref, kind, uuids, with_vectors, deadline)
+
+    async def list_rows(self, ref: GroupRef, query: ListQuery, deadline: Deadline) -> RowsRead:
+        return await read.list_rows(self._client, self._graph(ref), ref, query, deadline)
+
+    async def changes(self, ref: GroupRef, after_version: int, limit: int, deadline: Deadline) -> Changes:
+        return await read.changes(self._client, self._graph(ref), ref, after_version, limit, deadline)
+
+    async def semantic(
+        self, refs: Sequence[GroupRef], query: SemanticQuery, deadline: Deadline
+    ) -> SemanticRead:
+        return await search.semantic(self._client, refs, self._pool_graphs, query, deadline)
+
+    async def keyword(self, refs: Sequence[GroupRef], query: KeywordQuery, deadline: Deadline) -> KeywordRead:
+        return await search.keyword(self._client, refs, self._pool_graphs, query, deadline)
+
+    async def expand(self, queries: Sequence[ExpandQuery], deadline: Deadline) -> ExpandRead:
+        return await search.expand(self._client, queries, self._pool_graphs, deadline)
+
+    # --- parts ------------------------------------------------------------------------------------
+
+    @property
+    def _pool_graphs(self) -> int:
+        assert self._marker is not None, "use_marker comes before any call on a group"
+        return self._marker.pool_graphs
+
+    def _graph(self, ref: GroupRef) -> str:
+        return graph_of(ref, self._pool_graphs)
+
+    async def _graphs(self, deadline: Deadline) -> list[str]:
+        return [*pooled_graphs(self._pool_graphs), *await fences.own_graphs(self._client, deadline)]

@@ -1,0 +1,89 @@
+"""Fences and the shard's marker."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
+
+from drivers.contract import Fence, GroupRef, ShardMarker
+from drivers.deadline import Deadline
+from drivers.falkordb import queries
+from drivers.falkordb.client import GraphClient
+from drivers.falkordb.fan_out import over_graphs
+from drivers.falkordb.graphs import MARKER_GRAPH, OWN_PREFIX, by_graph, pooled_graphs
+from drivers.fence_codec import decode_fence, decode_marker, encode_fence, encode_marker
+
+
+def fences(found: Iterable[Sequence[Any]]) -> dict[str, Fence]:
+    """By group_id, of the tagged rows that are fences."""
+    decoded = (decode_fence(values) for tag, values in found if tag == queries.FENCE)
+    return {fence.group_id: fence for fence in decoded}
+
+
+async def read_marker(client: GraphClient, deadline: Deadline) -> ShardMarker | None:
+    found = await client.read(MARKER_GRAPH, queries.READ_MARKER, {}, deadline, "reading the shard's marker")
+    return decode_marker(found[0]) if found else None
+
+
+async def create_marker(client: GraphClient, marker: ShardMarker, deadline: Deadline) -> ShardMarker:
+    found = await client.write(
+        MARKER_GRAPH,
+        queries.CREATE_MARKER,
+        {"properties": encode_marker(marker)},
+        deadline,
+        "creating the shard's marker",
+    )
+    return decode_marker(found[0])
+
+
+async def advance_beat(client: GraphClient, seen: int, beat: int, deadline: Deadline) -> int:
+    """0 when there is no marker."""
+    found = await client.write(
+        MARKER_GRAPH, queries.ADVANCE_BEAT, {"seen": seen, "beat": beat}, deadline, "advancing the beat"
+    )
+    return found[0][0] if found else 0
+
+
+async def create_fence(client: GraphClient, graph: str, fence: Fence, deadline: Deadline) -> Fence:
+    found = await client.write(
+        graph,
+        queries.CREATE_FENCE,
+        {"group": fence.group_id, "properties": encode_fence(fence)},
+        deadline,
+        f"creating the fence of {fence.group_id}",
+    )
+    return fences(found)[fence.group_id]
+
+
+async def read_fences(
+    client: GraphClient, refs: Sequence[GroupRef], pool_graphs: int, deadline: Deadline
+) -> dict[str, Fence]:
+    async def of_graph(graph: str, group_ids: list[str]) -> dict[str, Fence]:
+        return fences(
+            await client.read(
+                graph, queries.FENCES_OF_GROUPS, {"groups": group_ids}, deadline, "reading fences"
+            )
+        )
+
+    answers = await over_graphs(client, by_graph(refs, pool_graphs), of_graph)
+    return {group_id: fence for answer in answers for group_id, fence in answer.items()}
+
+
+async def list_fences(
+    client: GraphClient, pool_graphs: int, after: str, limit: int, deadline: Deadline
+) -> list[Fence]:
+    async def of_graph(graph: str, limit: int) -> dict[str, Fence]:
+        return fences(
+            await client.read(
+                graph, queries.LIST_FENCES, {"after": after, "limit": limit}, deadline, "listing fences"
+            )
+        )
+
+    graphs = (*pooled_graphs(pool_graphs), *await own_graphs(client, deadline))
+    answers = await over_graphs(client, dict.fromkeys(graphs, limit), of_graph)
+    found = {group_id: fence for answer in answers for group_id, fence in answer.items()}
+    return [found[group_id] for group_id in sorted(found)[:limit]]
+
+
+async def own_graphs(client: GraphClient, deadline: Deadline) -> list[str]:
+    """Graphs of groups that have a space of their own."""
+    names = cast("list[str]", await client.command(deadline, "listing graphs", "GRAPH.LIST"))
+    return sorted(name for name in names if name.startswith(OWN_PREFIX))

@@ -1,0 +1,228 @@
+"""Searches over many groups: one query per graph for all of its groups, merged by the contract's orders."""
+
+import math
+import re
+import unicodedata
+from collections.abc import Sequence
+from heapq import merge
+from itertools import batched, islice
+
+from drivers.contract import (
+    ExpandedEdge,
+    ExpandQuery,
+    ExpandRead,
+    Fence,
+    GroupRef,
+    KeywordHit,
+    KeywordQuery,
+    KeywordRead,
+    ScoredRow,
+    SemanticQuery,
+    SemanticRead,
+)
+from drivers.deadline import Deadline
+from drivers.falkordb import queries_search as texts
+from drivers.falkordb.client import GraphClient, Rows
+from drivers.falkordb.fan_out import over_graphs
+from drivers.falkordb.fences import fences
+from drivers.falkordb.graphs import by_graph, graph_of
+from drivers.falkordb.parameters import Parameter
+from drivers.falkordb.write import DEFAULT_SLOT, slot_of
+from drivers.graph_model import Kind
+from drivers.group_key import group_key
+from drivers.row_codec import pk
+from drivers.row_key import RowKey
+
+GROUPS_PER_CLAUSE_MAX = 25
+"""Groups that one fulltext query names. Each hit's group is looked up in this list, so that 500 groups
+take 50 ms in parts of 25 and 77 ms in parts of 200."""
+
+TERMS_MAX = 64
+EXPANDED_KINDS = (Kind.FACT, Kind.MENTION)
+
+# --- semantic -------------------------------------------------------------------------------------
+
+
+async def semantic(
+    client: GraphClient,
+    refs: Sequence[GroupRef],
+    pool_graphs: int,
+    query: SemanticQuery,
+    deadline: Deadline,
+) -> SemanticRead:
+    async def of_graph(graph: str, group_ids: list[str]) -> tuple[list[ScoredRow], dict[str, Fence]]:
+        return await _semantic_of_graph(client, graph, group_ids, query, deadline)
+
+    answers = await over_graphs(client, by_graph(refs, pool_graphs), of_graph)
+    ranked = merge(*(hits for hits, _ in answers), key=_rank)
+    return SemanticRead(
+        hits=tuple(islice(ranked, query.limit)),
+        fences={group_id: fence for _, found in answers for group_id, fence in found.items()},
+    )
+
+
+def _rank(hit: ScoredRow) -> tuple[float, RowKey]:
+    return -hit.score, hit.key
+
+
+async def _semantic_of_graph(
+    client: GraphClient, graph: str, group_ids: Sequence[str], query: SemanticQuery, deadline: Deadline
+) -> tuple[list[ScoredRow], dict[str, Fence]]:
+    """One query, and another for each further slot that the groups' fences name: a group has a slot of
+    its own only when it is large, and then mostly a graph of its own."""
+
+    async def in_slot(slot: str, group_ids: Sequence[str]) -> Rows:
+        parameters: dict[str, Parameter] = {
+            "groups": group_ids,
+            "fits": fitting_spec(query.kind, query.vector.shape[0], slot),
+            "vector": query.vector,
+            "limit": query.limit,
+            "units_min": _units_min(query.score_min),
+        }
+        text = texts.semantic_text(query.kind, slot)
+        return await client.read(graph, text, parameters, deadline, "a semantic search")
+
+    found = await in_slot(DEFAULT_SLOT, group_ids)
+    hits, known = _scored(found), fences(found)
+    others: dict[str, list[str]] = {}
+    for group_id, fence in known.items():
+        slot = slot_of(fence.embeddings, query.kind)
+        if slot != DEFAULT_SLOT:
+            others.setdefault(slot, []).append(group_id)
+    for slot, slot_groups in others.items():
+        found = await in_slot(slot, slot_groups)
+        hits += _scored(found)
+        known |= fences(found)
+    return sorted(hits, key=_rank)[: query.limit], known
+
+
+def fitting_spec(kind: Kind, dimension: int, slot: str) -> str:
+    """A regular expression for the embeddings of a fence: the JSON that fence_codec writes, whose model
+    and revision may be any string."""
+    any_string = r'"(?:[^"\\]|\\.)*"'
+    return rf'"{kind}":\[{any_string},{dimension},{any_string},"{re.escape(slot)}"\]'
+
+
+def _units_min(score_min: float) -> int:
+    """The least whole number of SCORE_UNITS whose score is not below score_min."""
+    units = math.floor(score_min * texts.SCORE_UNITS) - 1
+    while units / texts.SCORE_UNITS < score_min:
+        units += 1
+    return units
+
+
+def _scored(found: Rows) -> list[ScoredRow]:
+    return [
+        ScoredRow(RowKey(values[0], values[1]), max(-1.0, min(1.0, values[2] / texts.SCORE_UNITS)))
+        for tag, values in found
+        if tag == texts.HIT
+    ]
+
+
+# --- keyword --------------------------------------------------------------------------------------
+
+
+async def keyword(
+    client: GraphClient,
+    refs: Sequence[GroupRef],
+    pool_graphs: int,
+    query: KeywordQuery,
+    deadline: Deadline,
+) -> KeywordRead:
+    """Hits of several graphs are ordered by the engine's score, though its TF-IDF counts rows per graph."""
+    assert query.terms, "a keyword search has no terms"
+    assert len(query.terms) <= TERMS_MAX, f"a keyword search has {len(query.terms)} terms"
+    terms: list[Parameter] = [{"term": term, "clause": terms_clause((term,))} for term in query.terms]
+    any_term = terms_clause(query.terms)
+
+    async def of_graph(graph: str, group_ids: list[str]) -> Rows:
+        parameters: dict[str, Parameter] = {
+            "groups": group_ids,
+            "chunks": [
+                {"keys": groups_clause(chunk), "groups": chunk}
+                for chunk in batched(group_ids, GROUPS_PER_CLAUSE_MAX)
+            ],
+            "any_term": any_term,
+            "terms": terms,
+            "limit": query.limit,
+        }
+        text = texts.keyword_text(query.kind)
+        return await client.read(graph, text, parameters, deadline, "a keyword search")
+
+    found: Rows = []
+    for answer in await over_graphs(client, by_graph(refs, pool_graphs), of_graph):
+        found += answer
+    frequency = dict.fromkeys(query.terms, 0)
+    hits: list[tuple[float, KeywordHit]] = []
+    for tag, values in found:
+        if tag == texts.FREQUENCY:
+            frequency[values[0]] += values[1]
+        elif tag == texts.HIT:
+            group_id, uuid, row_terms, term_count, score = values
+            hits.append((score, KeywordHit(RowKey(group_id, uuid), row_terms, term_count)))
+    hits.sort(key=lambda scored: (-scored[0], scored[1].key))
+    return KeywordRead(tuple(hit for _, hit in hits[: query.limit]), frequency, fences(found))
+
+
+def groups_clause(group_ids: Sequence[str]) -> str:
+    """Narrows a fulltext query to the groups and gives them no part in the score: rare keys, which small
+    groups have, would outweigh the words."""
+    keys = "|".join(f'"{group_key(group_id)}"' for group_id in group_ids)
+    return f"@group_key:({keys})=>{{$weight:0}} "
+
+
+def terms_clause(terms: Sequence[str]) -> str:
+    """Rows with one of the terms, each a phrase: a bare word would find its English stem as well, though
+    the index does not stem. AssertionError for what is no token of the analyser: a letter of the
+    engine's query language never gets into the text, whatever a caller sends."""
+    for term in terms:
+        assert is_token(term), f"{term!r} is no token of the analyser"
+    return f"@terms:({'|'.join(f'"{term}"' for term in terms)})"
+
+
+def is_token(term: str) -> bool:
+    """Letters, digits and marks of any script; of ASCII only letters and digits."""
+    return bool(term) and (
+        term.isalnum()
+        or all(c.isalnum() if c.isascii() else unicodedata.category(c)[0] in _TOKEN_CATEGORIES for c in term)
+    )
+
+
+_TOKEN_CATEGORIES = frozenset("LMN")
+
+# --- expand ---------------------------------------------------------------------------------------
+
+
+async def expand(
+    client: GraphClient, queries: Sequence[ExpandQuery], pool_graphs: int, deadline: Deadline
+) -> ExpandRead:
+    """One query for each graph and kind of edge."""
+    by_place: dict[tuple[str, Kind], list[ExpandQuery]] = {}
+    for query in queries:
+        assert query.along in EXPANDED_KINDS, f"{query.along} does not lead from entity to entity or episode"
+        graph = graph_of(GroupRef(query.group_id, query.space), pool_graphs)
+        by_place.setdefault((graph, query.along), []).append(query)
+
+    async def of_place(place: tuple[str, Kind], queries: list[ExpandQuery]) -> Rows:
+        graph, along = place
+        parameters: dict[str, Parameter] = {
+            "groups": sorted({query.group_id for query in queries}),
+            "frontier": [
+                {
+                    "group": query.group_id,
+                    "keys": [pk(query.group_id, uuid) for uuid in query.entities],
+                    "edges_max": query.edges_per_entity_max,
+                }
+                for query in queries
+            ],
+        }
+        return await client.read(graph, texts.expand_text(along), parameters, deadline, "an expansion")
+
+    edges: dict[str, dict[str, ExpandedEdge]] = {query.group_id: {} for query in queries}
+    known: dict[str, Fence] = {}
+    for answer in await over_graphs(client, by_place, of_place):
+        for tag, values in answer:
+            if tag == texts.EDGE:
+                edges[values[0]][values[1]] = ExpandedEdge(*values[1:])
+        known |= fences(answer)
+    return ExpandRead({group_id: tuple(found.values()) for group_id, found in edges.items()}, known)

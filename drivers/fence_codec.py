@@ -1,0 +1,161 @@
+"""Fences and markers as the property maps that both engines store.
+
+Statistics are one integer property per kind, because the shard adds to them inside a write; the
+embedding specs are one JSON text, because a write only ever compares and replaces it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import orjson
+
+from drivers.contract import (
+    EmbeddingSpec,
+    Fence,
+    FenceState,
+    KindStats,
+    RootMember,
+    ShardMarker,
+)
+from drivers.graph_model import TEXT_KINDS, Kind
+
+
+def rows_property(kind: Kind) -> str:
+    return f"{kind.lower()}_rows"
+
+
+def terms_property(kind: Kind) -> str:
+    return f"{kind.lower()}_terms"
+
+
+STATS_PROPERTIES: tuple[str, ...] = (
+    *(rows_property(kind) for kind in Kind),
+    *(terms_property(kind) for kind in TEXT_KINDS),
+)
+
+FENCE_COLUMNS: tuple[str, ...] = (
+    "group_id",
+    "epoch",
+    "state",
+    "version",
+    "space",
+    "moved_to",
+    "moved_space",
+    "moved_epoch",
+    "token",
+    "move_id",
+    "last_created_at",
+    "prune_floor",
+    "embeddings",
+    "created_at",
+    *STATS_PROPERTIES,
+)
+"""Properties of a fence, in the order in which decode_fence takes their values."""
+
+MARKER_COLUMNS: tuple[str, ...] = (
+    "fleet",
+    "shard",
+    "incarnation",
+    "schema_version",
+    "root_version",
+    "root_ring",
+    "pool_graphs",
+    "beat",
+)
+
+
+def encode_stats(stats: Mapping[Kind, KindStats]) -> dict[str, int]:
+    """Every statistics property, zeros included."""
+    none = KindStats()
+    return {rows_property(kind): stats.get(kind, none).rows for kind in Kind} | {
+        terms_property(kind): stats.get(kind, none).terms for kind in TEXT_KINDS
+    }
+
+
+def encode_embeddings(embeddings: Mapping[Kind, EmbeddingSpec]) -> str:
+    """Canonical: equal specs give equal text."""
+    return orjson.dumps(
+        {
+            str(kind): [spec.model, spec.dimension, spec.revision, spec.slot]
+            for kind, spec in embeddings.items()
+        },
+        option=orjson.OPT_SORT_KEYS,
+    ).decode()
+
+
+def decode_embeddings(text: str) -> dict[Kind, EmbeddingSpec]:
+    if not text:
+        return {}
+    return {Kind(kind): EmbeddingSpec(*parts) for kind, parts in orjson.loads(text).items()}
+
+
+def encode_fence(fence: Fence) -> dict[str, str | int]:
+    return {
+        "group_id": fence.group_id,
+        "epoch": fence.epoch,
+        "state": str(fence.state),
+        "version": fence.version,
+        "space": fence.space,
+        "moved_to": fence.moved_to,
+        "moved_space": fence.moved_space,
+        "moved_epoch": fence.moved_epoch,
+        "token": fence.token,
+        "move_id": fence.move_id,
+        "last_created_at": fence.last_created_at,
+        "prune_floor": fence.prune_floor,
+        "embeddings": encode_embeddings(fence.embeddings),
+        "created_at": fence.created_at,
+        **encode_stats(fence.stats),
+    }
+
+
+def decode_fence(values: Sequence[Any]) -> Fence:
+    v = dict(zip(FENCE_COLUMNS, values, strict=True))
+    return Fence(
+        group_id=v["group_id"],
+        epoch=v["epoch"],
+        state=FenceState(v["state"]),
+        version=v["version"],
+        space=v["space"],
+        moved_to=v["moved_to"],
+        moved_space=v["moved_space"],
+        moved_epoch=v["moved_epoch"],
+        token=v["token"],
+        move_id=v["move_id"],
+        last_created_at=v["last_created_at"],
+        prune_floor=v["prune_floor"],
+        embeddings=decode_embeddings(v["embeddings"]),
+        created_at=v["created_at"],
+        stats={
+            kind: KindStats(v[rows_property(kind)], v[terms_property(kind)] if kind in TEXT_KINDS else 0)
+            for kind in Kind
+        },
+    )
+
+
+def encode_marker(marker: ShardMarker) -> dict[str, str | int]:
+    return {
+        "fleet": marker.fleet,
+        "shard": marker.shard,
+        "incarnation": marker.incarnation,
+        "schema_version": marker.schema_version,
+        "root_version": marker.root_version,
+        "root_ring": orjson.dumps([[m.shard_id, m.weight] for m in marker.root_ring]).decode(),
+        "pool_graphs": marker.pool_graphs,
+        "beat": marker.beat,
+    }
+
+
+def decode_marker(values: Sequence[Any]) -> ShardMarker:
+    v = dict(zip(MARKER_COLUMNS, values, strict=True))
+    members = cast("list[tuple[str, float]]", orjson.loads(v["root_ring"]))
+    return ShardMarker(
+        fleet=v["fleet"],
+        shard=v["shard"],
+        incarnation=v["incarnation"],
+        schema_version=v["schema_version"],
+        root_version=v["root_version"],
+        root_ring=tuple(RootMember(shard_id, weight) for shard_id, weight in members),
+        pool_graphs=v["pool_graphs"],
+        beat=v["beat"],
+    )

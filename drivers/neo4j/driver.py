@@ -1,0 +1,135 @@
+"""drivers.contract.ShardDriver on one Neo4j server."""
+
+from collections.abc import Mapping, Sequence
+
+from drivers.contract import (
+    Changes,
+    Engine,
+    ExpandQuery,
+    ExpandRead,
+    Fence,
+    GroupRef,
+    ImageRequest,
+    Images,
+    KeywordQuery,
+    KeywordRead,
+    ListQuery,
+    RowsRead,
+    SchemaReport,
+    SemanticQuery,
+    SemanticRead,
+    ShardMarker,
+    WriteOutcome,
+    WritePlan,
+)
+from drivers.deadline import Deadline
+from drivers.graph_model import Kind
+from drivers.neo4j.client import Neo4jClient
+from drivers.neo4j.fences import Fences
+from drivers.neo4j.reads import Reads
+from drivers.neo4j.schema import Schema
+from drivers.neo4j.searches import Searches
+from drivers.neo4j.settings import Neo4jSettings
+from drivers.neo4j.writes import Writes
+
+
+class Neo4jDriver:
+    """The space of a group is of no meaning here: one database holds them all."""
+
+    def __init__(self, shard_id: str, settings: Neo4jSettings) -> None:
+        self._shard_id = shard_id
+        self._client = Neo4jClient(shard_id, settings)
+        self._fences = Fences(self._client)
+        self._writes = Writes(self._client)
+        self._reads = Reads(self._client)
+        self._searches = Searches(self._client)
+        self._schema = Schema(self._client)
+
+    @property
+    def shard_id(self) -> str:
+        return self._shard_id
+
+    @property
+    def engine(self) -> Engine:
+        return Engine.NEO4J
+
+    async def open(self) -> None:
+        self._client.open()
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def ping(self, deadline: Deadline) -> None:
+        await self._fences.ping(deadline)
+
+    # --- the shard --------------------------------------------------------------------------------
+
+    async def read_marker(self, deadline: Deadline) -> ShardMarker | None:
+        return await self._fences.read_marker(deadline)
+
+    async def create_marker(self, marker: ShardMarker, deadline: Deadline) -> ShardMarker:
+        return await self._fences.create_marker(marker, deadline)
+
+    async def advance_beat(self, seen: int, beat: int, deadline: Deadline) -> int:
+        return await self._fences.advance_beat(seen, beat, deadline)
+
+    def use_marker(self, marker: ShardMarker) -> None:
+        """Nothing to learn from it: pool_graphs is of no meaning here."""
+
+    async def ensure_schema(self, deadline: Deadline) -> None:
+        await self._schema.ensure(deadline)
+
+    async def describe_schema(self, deadline: Deadline) -> SchemaReport:
+        return await self._schema.describe(deadline)
+
+    async def drop_schema(self, deadline: Deadline) -> None:
+        await self._schema.drop(deadline)
+
+    # --- fences -----------------------------------------------------------------------------------
+
+    async def create_fence(self, fence: Fence, deadline: Deadline) -> Fence:
+        return await self._fences.create_fence(fence, deadline)
+
+    async def read_fences(self, refs: Sequence[GroupRef], deadline: Deadline) -> Mapping[str, Fence]:
+        return await self._searches.read_fences(refs, deadline)
+
+    async def list_fences(self, after: str, limit: int, deadline: Deadline) -> Sequence[Fence]:
+        return await self._fences.list_fences(after, limit, deadline)
+
+    # --- writing ----------------------------------------------------------------------------------
+
+    async def read_images(self, ref: GroupRef, request: ImageRequest, deadline: Deadline) -> Images:
+        return await self._writes.read_images(ref, request, deadline)
+
+    async def apply(self, ref: GroupRef, plan: WritePlan, deadline: Deadline) -> WriteOutcome:
+        (outcome,) = await self._writes.apply_many([(ref, plan)], deadline)
+        return outcome
+
+    # --- reading ----------------------------------------------------------------------------------
+
+    async def get_rows(
+        self, ref: GroupRef, kind: Kind, uuids: Sequence[str], with_vectors: bool, deadline: Deadline
+    ) -> RowsRead:
+        return (await self._reads.fetch_rows(kind, {ref: uuids}, with_vectors, deadline))[ref.group_id]
+
+    async def fetch_rows(
+        self, kind: Kind, wanted: Mapping[GroupRef, Sequence[str]], with_vectors: bool, deadline: Deadline
+    ) -> Mapping[str, RowsRead]:
+        return await self._reads.fetch_rows(kind, wanted, with_vectors, deadline)
+
+    async def list_rows(self, ref: GroupRef, query: ListQuery, deadline: Deadline) -> RowsRead:
+        return await self._reads.list_rows(ref, query, deadline)
+
+    async def changes(self, ref: GroupRef, after_version: int, limit: int, deadline: Deadline) -> Changes:
+        return await self._reads.changes(ref, after_version, limit, deadline)
+
+    async def semantic(
+        self, refs: Sequence[GroupRef], query: SemanticQuery, deadline: Deadline
+    ) -> SemanticRead:
+        return await self._searches.semantic(refs, query, deadline)
+
+    async def keyword(self, refs: Sequence[GroupRef], query: KeywordQuery, deadline: Deadline) -> KeywordRead:
+        return await self._searches.keyword(refs, query, deadline)
+
+    async def expand(self, queries: Sequence[ExpandQuery], deadline: Deadline) -> ExpandRead:
+        return await self._searches.expand(queries, deadline)

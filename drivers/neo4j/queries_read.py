@@ -1,0 +1,107 @@
+"""Rows by uuid, in lists and by version. Rows are collected before the fence is looked for: it is read last.
+
+pk = group_id + "/" + uuid, and no group_id holds a slash: so the index of the unique pk has every group's
+rows together, in the order of their uuids, and serves lists and scans of a group as well as single rows.
+"""
+
+from functools import cache
+
+from drivers.contract import ListOrder
+from drivers.graph_model import Kind
+from drivers.neo4j.queries import FENCE_OR_NULL, PREFIX, fence_of, pattern, row_by_pk, row_values
+from drivers.row_codec import LABEL
+
+FIRST_PK_SUFFIX = "/"
+END_PK_SUFFIX = "0"
+"""The character after the slash: every pk of group g lies between g + "/" and g + "0"."""
+
+
+@cache
+def rows_text(kind: Kind, with_vectors: bool) -> str:
+    """Parameter: groups, maps of group_id and pks. One record per group: [group_id, rows, fence or null]."""
+    return f"""{PREFIX}
+UNWIND $p.groups AS g
+CALL (g) {{
+  UNWIND g.pks AS k {row_by_pk(kind, "k")}
+  RETURN collect({row_values(kind, with_vectors)}) AS rows
+}}
+{fence_of("g.group_id")}
+RETURN g.group_id, rows, {FENCE_OR_NULL}"""
+
+
+@cache
+def list_text(kind: Kind, order: ListOrder, anchor: Kind | None, with_vectors: bool) -> str:
+    """Parameters: group_id, limit, and
+    UUID: after_pk, end_pk; NEWEST: created_at, uuid (of the row before); with an anchor also anchor_pk.
+    One record: [rows, fence or null]."""
+    label = LABEL[kind]
+    if anchor is not None:
+        rows = (
+            f"MATCH (a:{LABEL[anchor]} {{pk: $p.anchor_pk}})-[n:{label}]-() USING INDEX a:{LABEL[anchor]}(pk)"
+        )
+    elif order is ListOrder.UUID:
+        rows = f"MATCH {pattern(kind)} USING INDEX n:{label}(pk)"
+    else:
+        rows = f"MATCH {pattern(kind)} USING INDEX n:{label}(group_id, created_at)"
+    if order is ListOrder.UUID:
+        where, by = "n.pk > $p.after_pk AND n.pk < $p.end_pk", "n.pk"
+    else:
+        where = (
+            "n.group_id = $p.group_id AND n.created_at <= $p.created_at "
+            "AND (n.created_at < $p.created_at OR n.uuid > $p.uuid)"
+        )
+        by = "n.group_id DESC, n.created_at DESC, n.uuid"
+    return f"""{PREFIX}
+CALL () {{
+  {rows}
+  WHERE {where}
+  WITH {"DISTINCT " if anchor is not None else ""}n ORDER BY {by} LIMIT $p.limit
+  RETURN collect({row_values(kind, with_vectors)}) AS rows
+}}
+{fence_of("$p.group_id")}
+RETURN rows, {FENCE_OR_NULL}"""
+
+
+def _changes_text() -> str:
+    versions = " UNION ALL ".join(
+        f"""MATCH {match} USING INDEX n:{label}(group_id, version)
+  WHERE n.group_id = $p.group_id AND n.version > $p.after AND n.version <= $p.bound
+  WITH n ORDER BY n.group_id, n.version LIMIT $p.limit + 1
+  RETURN n.version AS v"""
+        for match, label in _VERSIONED
+    )
+    parts = "\n".join(
+        f"""CALL (cut) {{
+  MATCH {match} USING INDEX n:{label}(group_id, version)
+  WHERE n.group_id = $p.group_id AND n.version > $p.after AND n.version <= cut
+  RETURN collect({what}) AS part_{number}
+}}"""
+        for number, (match, label, what) in enumerate(_CHANGED)
+    )
+    return f"""{PREFIX}
+CALL () {{
+  {versions}
+}}
+WITH v ORDER BY v LIMIT $p.limit + 1
+WITH collect(v) AS vs
+WITH CASE
+  WHEN size(vs) <= $p.limit THEN $p.bound
+  WHEN vs[0] = vs[$p.limit] THEN vs[0]
+  ELSE vs[$p.limit] - 1
+END AS cut
+{parts}
+{fence_of("$p.group_id")}
+RETURN cut, [{", ".join(f"part_{number}" for number in range(len(_CHANGED)))}], {FENCE_OR_NULL}"""
+
+
+_TOMBSTONE = "(n:_Tombstone)"
+_VERSIONED = (*((pattern(kind), LABEL[kind]) for kind in Kind), (_TOMBSTONE, "_Tombstone"))
+_CHANGED = (
+    *((pattern(kind), LABEL[kind], row_values(kind, with_vectors=True)) for kind in Kind),
+    (_TOMBSTONE, "_Tombstone", "[n.kind, n.uuid, n.version]"),
+)
+
+CHANGES = _changes_text()
+"""Parameters: group_id, after, bound, limit. One record: [cut, parts, fence or null], where the parts are the
+rows of each kind in Kind's order and then the tombstones, and cut is the version up to which they are whole:
+the one before that in which the row number limit + 1 lies, or the first one if that alone has more rows."""

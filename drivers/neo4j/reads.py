@@ -1,0 +1,108 @@
+"""Rows by uuid, in lists and by version."""
+
+from collections.abc import Mapping, Sequence
+
+from drivers.contract import (
+    ROWS_PER_READ_MAX,
+    Changes,
+    GroupRef,
+    ListCursor,
+    ListQuery,
+    RowsRead,
+    Tombstone,
+)
+from drivers.deadline import Deadline
+from drivers.errors import RowLimitExceeded
+from drivers.graph_model import EDGE_KINDS, INT64_MAX, AnyRow, Kind
+from drivers.neo4j import records
+from drivers.neo4j.client import Neo4jClient
+from drivers.neo4j.queries_read import (
+    CHANGES,
+    END_PK_SUFFIX,
+    FIRST_PK_SUFFIX,
+    list_text,
+    rows_text,
+)
+from drivers.neo4j.queries_write import LOCKED_VERSION
+from drivers.row_codec import pk
+
+_BEFORE_ALL = ListCursor(uuid="", created_at=INT64_MAX)
+
+
+class Reads:
+    def __init__(self, client: Neo4jClient) -> None:
+        self._client = client
+
+    async def fetch_rows(
+        self, kind: Kind, wanted: Mapping[GroupRef, Sequence[str]], with_vectors: bool, deadline: Deadline
+    ) -> dict[str, RowsRead]:
+        asked = {ref.group_id: list(dict.fromkeys(uuids)) for ref, uuids in wanted.items()}
+        self._check_size(sum(map(len, asked.values())))
+        found = await self._client.read(
+            rows_text(kind, with_vectors),
+            {
+                "groups": [
+                    {"group_id": group_id, "pks": [pk(group_id, uuid) for uuid in uuids]}
+                    for group_id, uuids in asked.items()
+                ]
+            },
+            "get_rows",
+            deadline,
+        )
+        answer: dict[str, RowsRead] = {}
+        for group_id, values, fence_values in found:
+            fence = records.fence(fence_values)
+            rows = {row.uuid: row for row in records.rows(kind, values, fence, with_vectors)}
+            answer[group_id] = RowsRead(tuple(rows[uuid] for uuid in asked[group_id] if uuid in rows), fence)
+        return answer
+
+    async def list_rows(self, ref: GroupRef, query: ListQuery, deadline: Deadline) -> RowsRead:
+        self._check_size(query.limit)
+        if query.anchor is not None and query.kind not in EDGE_KINDS:
+            raise ValueError(f"only edges hang on a node, {query.kind} does not")
+        after = query.after or _BEFORE_ALL
+        ((values, fence_values),) = await self._client.read(
+            list_text(query.kind, query.order, query.anchor and query.anchor.kind, query.with_vectors),
+            {
+                "group_id": ref.group_id,
+                "limit": query.limit,
+                "anchor_pk": pk(ref.group_id, query.anchor.uuid) if query.anchor else "",
+                "after_pk": ref.group_id + FIRST_PK_SUFFIX + after.uuid,
+                "end_pk": ref.group_id + END_PK_SUFFIX,
+                "created_at": after.created_at,
+                "uuid": after.uuid,
+            },
+            "list_rows",
+            deadline,
+        )
+        fence = records.fence(fence_values)
+        return RowsRead(tuple(records.rows(query.kind, values, fence, query.with_vectors)), fence)
+
+    async def changes(self, ref: GroupRef, after_version: int, limit: int, deadline: Deadline) -> Changes:
+        locked = await self._client.repeatable(
+            LOCKED_VERSION, {"group_id": ref.group_id}, "changes", deadline
+        )
+        bound = locked[0][0] if locked else after_version
+        ((cut, parts, fence_values),) = await self._client.read(
+            CHANGES,
+            {"group_id": ref.group_id, "after": after_version, "bound": bound, "limit": limit},
+            "changes",
+            deadline,
+        )
+        fence = records.fence(fence_values)
+        *kinds, dead = parts
+        rows: list[AnyRow] = []
+        for kind, values in zip(Kind, kinds, strict=True):
+            rows += records.rows(kind, values, fence, with_vectors=True)
+        tombstones = [Tombstone(Kind(kind), uuid, version) for kind, uuid, version in dead]
+        # A row or tombstone that was written again after the bound was read belongs to a later call.
+        return Changes(
+            rows=tuple(sorted((row for row in rows if row.version <= cut), key=lambda row: row.version)),
+            tombstones=tuple(sorted((t for t in tombstones if t.version <= cut), key=lambda t: t.version)),
+            bound=cut,
+            fence=fence,
+        )
+
+    def _check_size(self, rows: int) -> None:
+        if rows > ROWS_PER_READ_MAX:
+            raise RowLimitExceeded(self._client.shard_id, "one read", ROWS_PER_READ_MAX)

@@ -1,0 +1,145 @@
+"""Creates, describes and drops what schema_rules.py names."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from drivers.contract import POOLED, Engine, SchemaItem, SchemaReport
+from drivers.deadline import Deadline
+from drivers.errors import DeadlinePassed, SchemaNotReady, ShardTimeout
+from drivers.neo4j.client import Neo4jClient
+from drivers.neo4j.queries_write import IMAGES, SHAPES, write_text
+from drivers.neo4j.records import KIND_OF_LABEL
+from drivers.neo4j.schema_rules import ANALYZER, RULES, SchemaRule
+
+_SHOW_INDEXES = """SHOW INDEXES YIELD name, type, entityType, labelsOrTypes, properties, state,
+populationPercent, owningConstraint, failureMessage, options WHERE type <> 'LOOKUP'
+RETURN name, type, entityType, labelsOrTypes, properties, state, populationPercent, owningConstraint,
+failureMessage, options.indexConfig['fulltext.analyzer']"""
+
+_COMPONENTS = """CALL dbms.components() YIELD name, versions, edition WHERE name = 'Neo4j Kernel'
+RETURN versions[0], edition"""
+
+_AWAIT = "CALL db.awaitIndexes($p.timeout_s)"
+
+_NAMES_LISTED_MAX = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """An index as the server lists it."""
+
+    name: str
+    form: str
+    is_node: bool
+    labels: tuple[str, ...]
+    properties: tuple[str, ...]
+    state: str
+    detail: str
+    constraint: str | None
+    """The constraint that it belongs to, with which it is dropped."""
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        return (self.form, self.is_node, self.labels[0] if len(self.labels) == 1 else "", self.properties)
+
+    @property
+    def report_name(self) -> str:
+        subject = "|".join(KIND_OF_LABEL.get(label, label) for label in self.labels)
+        return f"{self.form}:{subject}({','.join(self.properties)})"
+
+    @property
+    def drop(self) -> str:
+        if self.constraint is not None:
+            return f"DROP CONSTRAINT `{self.constraint}` IF EXISTS"
+        return f"DROP INDEX `{self.name}` IF EXISTS"
+
+
+class Schema:
+    def __init__(self, client: Neo4jClient) -> None:
+        self._client = client
+
+    async def ensure(self, deadline: Deadline) -> None:
+        """Creates what is missing, waits for it, and has the large statements compiled.
+
+        SchemaNotReady names what is still not serving at the end, for instance an index that has failed.
+        """
+        found = {index.identity for index in await self._indexes(deadline)}
+        missing = [rule for rule in RULES if rule.identity not in found]
+        for rule in missing:
+            await self._client.define(rule.create, deadline)
+        if not self._report_ready(await self._indexes(deadline)):
+            timeout_s = max(1, int(deadline.remaining_s()))
+            # It raises on a failed index, which the check below names.
+            with suppress(SchemaNotReady):
+                await self._client.read(_AWAIT, {"timeout_s": timeout_s}, "the indexes", deadline)
+        bad = [
+            item.name
+            for item in _items(await self._indexes(deadline))
+            if item.state not in ("READY", "EXTRA")
+        ]
+        if bad:
+            raise SchemaNotReady(self._client.shard_id, ", ".join(bad[:_NAMES_LISTED_MAX]))
+        await self._compile(deadline)
+
+    async def describe(self, deadline: Deadline) -> SchemaReport:
+        ((version, edition),) = await self._client.read(_COMPONENTS, {}, "describe_schema", deadline)
+        items = _items(await self._indexes(deadline))
+        return SchemaReport(Engine.NEO4J, f"{version} {edition}", tuple(items))
+
+    async def drop(self, deadline: Deadline) -> None:
+        known = {rule.identity for rule in RULES}
+        for index in await self._indexes(deadline):
+            if index.identity in known:
+                await self._client.define(index.drop, deadline)
+
+    async def _indexes(self, deadline: Deadline) -> list[_Index]:
+        found = await self._client.read(_SHOW_INDEXES, {}, "describe_schema", deadline)
+        return [_index(*record) for record in found]
+
+    def _report_ready(self, indexes: Sequence[_Index]) -> bool:
+        return all(item.state in ("READY", "EXTRA") for item in _items(indexes))
+
+    async def _compile(self, deadline: Deadline) -> None:
+        """The first write after a server's start would wait for it, up to 7 s in all. To run out of time
+        here costs that wait and nothing else."""
+        with suppress(ShardTimeout, DeadlinePassed):
+            for shape in SHAPES:
+                await self._client.repeatable(write_text(shape), {"writes": []}, "a compilation", deadline)
+            await self._client.repeatable(IMAGES, {"incident_max": 0}, "a compilation", deadline)
+
+
+def _index(
+    name: str,
+    form: str,
+    entity: str,
+    labels: Sequence[str],
+    properties: Sequence[str],
+    state: str,
+    percent: float,
+    constraint: str | None,
+    failure: str,
+    analyzer: str | None,
+) -> _Index:
+    form = "unique" if constraint is not None else form.lower()
+    told, detail = {
+        "ONLINE": ("READY", ""),
+        "POPULATING": ("BUILDING", f"{percent:.0f} %"),
+    }.get(state, ("FAILED", failure.partition("\n")[0]))
+    if form == "fulltext" and analyzer != ANALYZER:
+        told, detail = "FAILED", f"analyzer {analyzer}, not {ANALYZER}; drop it and create it anew"
+    return _Index(name, form, entity == "NODE", tuple(labels), tuple(properties), told, detail, constraint)
+
+
+def _items(indexes: Sequence[_Index]) -> list[SchemaItem]:
+    by_identity = {index.identity: index for index in indexes}
+    items = [_item(rule, by_identity.pop(rule.identity, None)) for rule in RULES]
+    extra = sorted(by_identity.values(), key=lambda index: index.report_name)
+    return items + [SchemaItem(index.report_name, POOLED, "EXTRA", index.name) for index in extra]
+
+
+def _item(rule: SchemaRule, index: _Index | None) -> SchemaItem:
+    if index is None:
+        return SchemaItem(rule.name, POOLED, "MISSING")
+    return SchemaItem(rule.name, POOLED, index.state, index.detail)

@@ -1,0 +1,167 @@
+"""Semantic and keyword candidates over many groups, and one hop along edges."""
+
+from collections.abc import Iterable, Sequence
+from itertools import batched
+from unicodedata import category
+
+from drivers.contract import (
+    ExpandedEdge,
+    ExpandQuery,
+    ExpandRead,
+    Fence,
+    GroupRef,
+    KeywordHit,
+    KeywordQuery,
+    KeywordRead,
+    ScoredRow,
+    SemanticQuery,
+    SemanticRead,
+)
+from drivers.deadline import Deadline
+from drivers.errors import ShardUnavailable
+from drivers.group_key import group_key
+from drivers.neo4j import records
+from drivers.neo4j.client import Neo4jClient
+from drivers.neo4j.queries_fences import READ_FENCES
+from drivers.neo4j.queries_read import FIRST_PK_SUFFIX
+from drivers.neo4j.queries_search import expand_text, keyword_text, semantic_text
+from drivers.neo4j.schema_rules import FULLTEXT_NAME
+from drivers.row_codec import pk
+from drivers.row_key import RowKey
+
+_CLAUSES_MAX = 1_024
+"""Lucene refuses a query with more clauses; each group and each term is one."""
+_SLOT_CHANGES_MAX = 3
+
+
+class Searches:
+    def __init__(self, client: Neo4jClient) -> None:
+        self._client = client
+
+    async def read_fences(self, refs: Sequence[GroupRef], deadline: Deadline) -> dict[str, Fence]:
+        ((found,),) = await self._client.read(READ_FENCES, {"groups": _groups(refs)}, "read_fences", deadline)
+        return records.fences(found)
+
+    async def semantic(
+        self, refs: Sequence[GroupRef], query: SemanticQuery, deadline: Deadline
+    ) -> SemanticRead:
+        """Which property holds a group's vectors is written in its fence. All but large groups use the
+        default one, so the scan starts with that and is repeated when a fence says otherwise."""
+        slots = dict.fromkeys(sorted({ref.group_id for ref in refs}), records.DEFAULT_SLOT)
+        vector = query.vector.tolist()
+        for _ in range(_SLOT_CHANGES_MAX):
+            ((hits, found),) = await self._client.read(
+                semantic_text(query.kind),
+                {
+                    "groups": [
+                        {"group_id": group_id, "prefix": group_id + FIRST_PK_SUFFIX, "slot": slot}
+                        for group_id, slot in slots.items()
+                    ],
+                    "vector": vector,
+                    "dimension": len(vector),
+                    "limit": query.limit,
+                },
+                "semantic",
+                deadline,
+            )
+            fences = records.fences(found)
+            told = {
+                group_id: records.slot_of(fence.embeddings, query.kind) for group_id, fence in fences.items()
+            }
+            if all(slots[group_id] == slot for group_id, slot in told.items()):
+                scored = (_scored(*hit) for hit in hits)
+                return SemanticRead(tuple(hit for hit in scored if hit.score >= query.score_min), fences)
+            slots |= told
+        raise ShardUnavailable(self._client.shard_id, "the vectors of a group are being replaced")
+
+    async def keyword(self, refs: Sequence[GroupRef], query: KeywordQuery, deadline: Deadline) -> KeywordRead:
+        _check_terms(query.terms)
+        if not refs or not query.terms:
+            return KeywordRead((), dict.fromkeys(query.terms, 0), await self.read_fences(refs, deadline))
+        ranked: list[tuple[float, KeywordHit]] = []
+        frequency = dict.fromkeys(query.terms, 0)
+        fences: dict[str, Fence] = {}
+        terms = [f'terms:"{term}"' for term in query.terms]
+        for some in batched(sorted({ref.group_id for ref in refs}), _CLAUSES_MAX - len(terms)):
+            # ^0 keeps the group's clause out of the score.
+            scope = "(" + " OR ".join(f"group_key:{group_key(group_id)}" for group_id in some) + ")^0"
+            ((hits, counts, found),) = await self._client.read(
+                keyword_text(query.kind),
+                {
+                    "index": FULLTEXT_NAME[query.kind],
+                    "query": f"{scope} AND ({' OR '.join(terms)})",
+                    "limit": query.limit,
+                    "group_ids": some,
+                    "terms": [{"query": f"{scope} AND {term}"} for term in terms],
+                    "groups": [{"group_id": group_id} for group_id in some],
+                },
+                "keyword",
+                deadline,
+            )
+            made = [
+                (score, KeywordHit(RowKey(group_id, uuid), row_terms, term_count))
+                for group_id, uuid, row_terms, term_count, score in hits
+            ]
+            ranked += made
+            if len(made) < query.limit:
+                counts = _row_counts(query.terms, (hit for _, hit in made))
+            for term, count in zip(query.terms, counts, strict=True):
+                frequency[term] += count
+            fences |= records.fences(found)
+        # Scores of one index are comparable, whichever groups a query names.
+        ranked.sort(key=lambda scored: (-scored[0], scored[1].key))
+        return KeywordRead(tuple(hit for _, hit in ranked[: query.limit]), frequency, fences)
+
+    async def expand(self, queries: Sequence[ExpandQuery], deadline: Deadline) -> ExpandRead:
+        edges: dict[str, dict[str, ExpandedEdge]] = {}
+        fences: dict[str, Fence] = {}
+        # LIMIT takes no value of a row: one statement per limit and kind of edge, one in practice.
+        for along, limit in sorted({(query.along, query.edges_per_entity_max) for query in queries}):
+            found = await self._client.read(
+                expand_text(along),
+                {
+                    "groups": [
+                        {
+                            "group_id": query.group_id,
+                            "pks": [pk(query.group_id, uuid) for uuid in dict.fromkeys(query.entities)],
+                        }
+                        for query in queries
+                        if (query.along, query.edges_per_entity_max) == (along, limit)
+                    ],
+                    "limit": limit,
+                },
+                "expand",
+                deadline,
+            )
+            for group_id, some, fence_values in found:
+                edges.setdefault(group_id, {}).update({edge[0]: ExpandedEdge(*edge) for edge in some})
+                fence = records.fence(fence_values)
+                if fence is not None:
+                    fences[group_id] = fence
+        return ExpandRead({group_id: tuple(some.values()) for group_id, some in edges.items()}, fences)
+
+
+def _groups(refs: Sequence[GroupRef]) -> list[dict[str, str]]:
+    return [{"group_id": group_id} for group_id in sorted({ref.group_id for ref in refs})]
+
+
+def _scored(group_id: str, row_pk: str, score: float) -> ScoredRow:
+    """The engine's score is (1 + cosine) / 2."""
+    uuid = row_pk[len(group_id) + len(FIRST_PK_SUFFIX) :]
+    return ScoredRow(RowKey(group_id, uuid), min(1.0, max(-1.0, 2.0 * score - 1.0)))
+
+
+def _check_terms(terms: Iterable[str]) -> None:
+    """Raises ValueError for what the analyser cannot have made: an operator must not reach Lucene."""
+    for term in terms:
+        if not term or any(category(char)[0] not in "LMN" for char in term):
+            raise ValueError(f"{term!r} is no token of the analyser: letters, marks and digits only")
+
+
+def _row_counts(terms: Sequence[str], hits: Iterable[KeywordHit]) -> list[int]:
+    """How many of all matching rows have each term."""
+    counts = dict.fromkeys(terms, 0)
+    for hit in hits:
+        for term in counts.keys() & set(hit.terms.split(" ")):
+            counts[term] += 1
+    return list(counts.values())

@@ -1,0 +1,118 @@
+"""From the settings to the parts below the gateway: the one place that names both engines."""
+
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+
+from drivers.contract import Engine, ShardDriver
+from gateway.settings import fleet as fleet_section
+from gateway.settings.fleet import ShardSettings
+from gateway.settings.tree import Settings
+from shard_router.catalog import CatalogSettings
+from shard_router.fleet import FleetSettings
+from shard_router.founding import ConfiguredShard
+from shard_router.gate import GateLimits
+from shard_router.observed_driver import observed
+from shard_router.observer import ShardCallObserver
+from shard_router.placement_hints import HintSettings
+from shard_router.router import RouterSettings
+from shard_router.shard_map import ShardInfo
+
+
+class ListenFailed(Exception):
+    """The gateway's address cannot be used."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(f"cannot listen on {address}; stop what uses it or set grpc.port")
+
+
+def configured_shard(settings: ShardSettings, observer: ShardCallObserver) -> ConfiguredShard:
+    engine = Engine(settings.engine.upper())
+    info = ShardInfo(settings.id, engine, settings.weight, settings.zone)
+    return ConfiguredShard(info, observed(make_driver(engine, settings), observer))
+
+
+def catalog_url(settings: fleet_section.CatalogSettings) -> str:
+    """With user, password and TLS options, as the Redis client takes them."""
+    assert settings.url is not None, "settings without shards are completed before the gateway is made"
+    parts = urlsplit(settings.url)
+    netloc, query = parts.netloc, parts.query
+    if settings.password is not None:
+        user, password = (
+            quote(settings.user or "", safe=""),
+            quote(settings.password.get_secret_value(), safe=""),
+        )
+        netloc = f"{user}:{password}@{netloc}"
+    tls: dict[str, str] = {}
+    if settings.tls.ca_file is not None:
+        tls["ssl_ca_certs"] = str(settings.tls.ca_file)
+    if not settings.tls.verify:
+        tls |= {"ssl_cert_reqs": "none", "ssl_check_hostname": "false"}
+    if tls:
+        query = "&".join(part for part in (query, urlencode(tls)) if part)
+    return urlunsplit((parts.scheme, netloc, parts.path, query, ""))
+
+
+def catalog_settings(settings: fleet_section.CatalogSettings) -> CatalogSettings:
+    return CatalogSettings(
+        prefix=settings.prefix,
+        connections_max=settings.pool_size_max,
+        call_timeout_s=settings.command_timeout_s,
+    )
+
+
+def fleet_settings(settings: Settings) -> FleetSettings:
+    return FleetSettings(
+        pool_graphs=settings.pool_graphs,
+        gate=GateLimits(
+            calls_max=settings.routing.shard_calls_max, waiting_max=settings.routing.shard_calls_waiting_max
+        ),
+    )
+
+
+def router_settings(settings: Settings) -> RouterSettings:
+    return RouterSettings(hints=HintSettings(entries_max=settings.routing.placements_cached_max))
+
+
+def make_driver(engine: Engine, settings: ShardSettings) -> ShardDriver:
+    """Imports the client library of that engine only."""
+    password = settings.password.get_secret_value() if settings.password else ""
+    ca_file = str(settings.tls.ca_file or "")
+    match engine:
+        case Engine.FALKORDB:
+            from drivers.falkordb import FalkorDBDriver, FalkorDBSettings  # noqa: PLC0415
+
+            return FalkorDBDriver(
+                settings.id,
+                FalkorDBSettings(
+                    url=settings.url,
+                    user=settings.user or "",
+                    password=password,
+                    tls_ca_file=ca_file,
+                    tls_verify=settings.tls.verify,
+                    pool_size_max=settings.pool_size_max,
+                    acquire_timeout_s=settings.acquire_timeout_s,
+                    connect_timeout_s=settings.connect_timeout_s,
+                    connection_lifetime_s=settings.connection_lifetime_s,
+                    query_timeout_s_max=settings.query_timeout_s_max,
+                    concurrent_queries_max=settings.concurrent_queries_max,
+                ),
+            )
+        case Engine.NEO4J:
+            from drivers.neo4j import Neo4jDriver, Neo4jSettings  # noqa: PLC0415
+
+            return Neo4jDriver(
+                settings.id,
+                Neo4jSettings(
+                    url=settings.url,
+                    user=settings.user or "",
+                    password=password,
+                    tls_ca_file=ca_file,
+                    tls_verify=settings.tls.verify,
+                    pool_size_max=settings.pool_size_max,
+                    acquire_timeout_s=settings.acquire_timeout_s,
+                    connect_timeout_s=settings.connect_timeout_s,
+                    connection_lifetime_s=settings.connection_lifetime_s,
+                    query_timeout_s_max=settings.query_timeout_s_max,
+                    concurrent_queries_max=settings.concurrent_queries_max,
+                    fetch_size=settings.fetch_size,
+                ),
+            )

@@ -1,0 +1,140 @@
+"""What the demo shows: headings, bars, tables."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from gateway.demo.figures import Figures, ShardFigures
+from gateway.demo.fleet_run import Outage
+from graphgate.v1 import graph_pb2, search_service_pb2
+
+ENGINE_NAMES = {
+    search_service_pb2.SHARD_ENGINE_FALKORDB: "falkordb",
+    search_service_pb2.SHARD_ENGINE_NEO4J: "neo4j",
+}
+_ENGINE_STYLES = {"falkordb": "cyan", "neo4j": "green"}
+_METHOD_LETTERS = {
+    search_service_pb2.SEARCH_METHOD_SEMANTIC: "S",
+    search_service_pb2.SEARCH_METHOD_KEYWORD: "K",
+    search_service_pb2.SEARCH_METHOD_GRAPH: "G",
+}
+_SHOWN_CHARS_MAX = 58
+
+
+class Screen:
+    """Everything goes to one console; with `--json` that is standard error."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._steps = 0
+
+    def step(self, title: str) -> None:
+        self._steps += 1
+        self.console.print()
+        self.console.rule(f"[bold]{self._steps}. {title}[/bold]", align="left", style="dim")
+
+    def say(self, text: str) -> None:
+        self.console.print(text, highlight=False)
+
+    def warn(self, text: str) -> None:
+        self.console.print(Panel(text, border_style="yellow", style="bold yellow"))
+
+    def progress(self) -> Progress:
+        return Progress(
+            TextColumn("  {task.description:<32}"),
+            BarColumn(bar_width=32),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=self.console,
+        )
+
+    def outage(self, outage: Outage) -> None:
+        calls = "1 write was" if outage.calls_cut_off == 1 else f"{outage.calls_cut_off} writes were"
+        self.say(
+            f"  [bold red]SIGKILL[/bold red] {outage.victim}: {calls} waiting for an answer; "
+            f"up again after {outage.down_s:.1f} s, sent again with the same request_id"
+        )
+
+    def shards(self, shards: Sequence[ShardFigures]) -> None:
+        table = Table("shard", "engine", box=None, padding=(0, 2), header_style="dim")
+        table.add_column("groups", justify="right")
+        table.add_column("entities", justify="right")
+        for shard in shards:
+            table.add_row(shard.id, _engine(shard.engine), str(shard.groups), f"{shard.entities:,}")
+        self.console.print(table)
+
+    def hits(
+        self, title: str, answer: search_service_pb2.SearchResponse, gold: frozenset[str] = frozenset()
+    ) -> None:
+        """The first list of the answer. `gold` are uuids of episodes to mark."""
+        table = Table(
+            title=title, title_justify="left", title_style="", box=None, padding=(0, 2), header_style="dim"
+        )
+        for column in ("", "hit", "group", "shard", "engine", "found by"):
+            table.add_column(column, no_wrap=True)
+        for rank, hit in enumerate(answer.results[0].hits, 1):
+            is_gold = hit.WhichOneof("row") == "episode" and hit.episode.uuid in gold
+            table.add_row(
+                f"[bold yellow]{rank:2} ★[/bold yellow]" if is_gold else f"{rank:2}",
+                escape(_row_text(hit)[:_SHOWN_CHARS_MAX]),
+                hit.group_id,
+                hit.shard,
+                _engine(ENGINE_NAMES.get(hit.engine, "?")),
+                "  ".join(f"{_METHOD_LETTERS.get(m.method, '?')}{m.rank}" for m in hit.methods),
+            )
+        self.console.print()
+        self.console.print(table)
+
+    def summary(self, figures: Figures, problems: Sequence[str]) -> None:
+        stored, write = figures.stored, figures.write
+        equal = figures.sharded_equals_unsharded
+        rows = [
+            ("stored", f"{stored.groups} groups, {stored.episodes:,} episodes, {stored.entities:,} entities, "
+                       f"{stored.facts:,} facts, {stored.mentions:,} mentions"),
+            ("written", f"{write.entities.rows_per_s:,.0f} entities/s, {write.facts.rows_per_s:,.0f} facts/s"),
+            ("lost", f"{figures.lost_after_restart} of {figures.acknowledged_rows:,} acknowledged rows, "
+                     f"after {len(write.outages)} SIGKILLs"),
+            ("search", f"p50 {figures.search_p50_ms:.0f} ms, p95 {figures.search_p95_ms:.0f} ms"),
+            ("recall@10", f"{figures.recall_at_10:.3f}; every gold passage in the first 10: "
+                          f"{figures.all_gold_at_10:.0%} of the questions"),
+            ("sharded = unsharded", ", ".join(f"{kind} {share:.0%}" for kind, share in equal.items())
+                                    + f"; hybrid overlap {figures.hybrid_overlap_at_10:.1%}"),
+            ("took", ", ".join(f"{name} {seconds:.1f} s" for name, seconds in figures.timings_s.items())),
+        ]  # fmt: skip
+        table = Table(box=None, show_header=False, padding=(0, 2))
+        for name, value in rows:
+            table.add_row(f"[bold]{name}[/bold]", value)
+        self.console.print()
+        self.console.print(
+            Panel(table, title="graphgate demo", border_style="red" if problems else "green", title_align="left")
+        )
+        for problem in problems:
+            self.console.print(f"[bold red]FAILED[/bold red] {problem}")
+
+
+def _engine(name: str) -> str:
+    style = _ENGINE_STYLES.get(name)
+    return f"[{style}]{name}[/{style}]" if style else name
+
+
+def _row_text(hit: search_service_pb2.SearchHit) -> str:
+    match hit.WhichOneof("row"):
+        case "entity":
+            return hit.entity.name
+        case "fact":
+            return hit.fact.fact
+        case _:
+            return f"{hit.episode.name}: {hit.episode.content}"
+
+
+def kind_name(kind: graph_pb2.RowKind) -> str:
+    """As in the figures: ROW_KIND_ENTITY is entities."""
+    return {
+        graph_pb2.ROW_KIND_EPISODE: "episodes",
+        graph_pb2.ROW_KIND_ENTITY: "entities",
+        graph_pb2.ROW_KIND_FACT: "facts",
+    }[kind]

@@ -1,0 +1,172 @@
+"""The one error table: domain error -> status code and what the caller is told.
+
+Only this module knows gRPC status codes. A class is looked up along its bases, so that a new
+subclass has its parent's code until it gets a row of its own; an error outside the table is
+INTERNAL with an id, its text only in the log.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import grpc
+from google.protobuf import any_pb2, duration_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+
+from drivers import errors as driver_errors
+from drivers.errors import GraphgateError
+from gateway.embedding import errors as embedding_errors
+from gateway.rpc import errors as rpc_errors
+from gateway.rpc.validation import InvalidRequest
+from gateway.writes import errors as write_errors
+from shard_router import errors as router_errors
+
+DOMAIN = "graphgate"
+RETRY_DELAY_MS = 200
+"""What RetryInfo asks for when the error itself names no delay."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorEntry:
+    code: grpc.StatusCode
+    action: str
+    """What the caller does about it."""
+
+
+_C = grpc.StatusCode
+
+TABLE: Mapping[type[GraphgateError], ErrorEntry] = {
+    InvalidRequest: ErrorEntry(_C.INVALID_ARGUMENT, "correct the named fields"),
+    rpc_errors.ReplyTooLarge: ErrorEntry(_C.RESOURCE_EXHAUSTED, "ask for fewer rows"),
+    rpc_errors.VersionNotReached: ErrorEntry(
+        _C.ABORTED, "retry; after a restore, start from the group's version"
+    ),
+    rpc_errors.ShuttingDown: ErrorEntry(_C.UNAVAILABLE, "retry at another gateway"),
+    driver_errors.DeadlinePassed: ErrorEntry(_C.DEADLINE_EXCEEDED, "use a longer deadline"),
+    driver_errors.ShardUnavailable: ErrorEntry(_C.UNAVAILABLE, "retry after a short wait"),
+    driver_errors.ShardTimeout: ErrorEntry(_C.DEADLINE_EXCEEDED, "retry with a longer deadline"),
+    driver_errors.OutcomeUnknown: ErrorEntry(_C.UNAVAILABLE, "retry with the same request_id"),
+    driver_errors.ShardOverloaded: ErrorEntry(_C.RESOURCE_EXHAUSTED, "retry after a short wait"),
+    driver_errors.SchemaNotReady: ErrorEntry(_C.UNAVAILABLE, "retry after a short wait"),
+    driver_errors.ShardIdentityError: ErrorEntry(_C.FAILED_PRECONDITION, "correct the shard's address"),
+    driver_errors.WipedShard: ErrorEntry(_C.DATA_LOSS, "restore the shard or remove it"),
+    driver_errors.OlderCopy: ErrorEntry(_C.DATA_LOSS, "restore the newest copy"),
+    driver_errors.RowLimitExceeded: ErrorEntry(_C.RESOURCE_EXHAUSTED, "split the request"),
+    driver_errors.VectorDimensionMismatch: ErrorEntry(
+        _C.FAILED_PRECONDITION, "use the group's embedding model"
+    ),
+    driver_errors.EngineRefused: ErrorEntry(_C.INTERNAL, "report the request id"),
+    router_errors.GroupNotFound: ErrorEntry(_C.NOT_FOUND, "write to the group first"),
+    router_errors.PlacementUnsettled: ErrorEntry(_C.UNAVAILABLE, "retry after a short wait"),
+    router_errors.PlacementLost: ErrorEntry(_C.DATA_LOSS, "restore the shard that held the group"),
+    router_errors.CatalogUnavailable: ErrorEntry(_C.UNAVAILABLE, "retry after a short wait"),
+    router_errors.ShardNotEmpty: ErrorEntry(
+        _C.FAILED_PRECONDITION, "give an empty shard or the right marker"
+    ),
+    router_errors.FleetNotFounded: ErrorEntry(_C.UNAVAILABLE, "start every configured shard once"),
+    router_errors.ForeignFleet: ErrorEntry(_C.FAILED_PRECONDITION, "correct the shards of the settings"),
+    router_errors.TwoRootRings: ErrorEntry(_C.FAILED_PRECONDITION, "remove the shards of the other fleet"),
+    router_errors.ShardUnknown: ErrorEntry(_C.NOT_FOUND, "use a shard of ListShards"),
+    router_errors.NoShardTakesGroups: ErrorEntry(_C.FAILED_PRECONDITION, "make a shard ACTIVE"),
+    router_errors.ShardGateFull: ErrorEntry(_C.RESOURCE_EXHAUSTED, "retry after a short wait"),
+    router_errors.ScopeTooLarge: ErrorEntry(_C.RESOURCE_EXHAUSTED, "search fewer groups at a time"),
+    write_errors.EndpointsMissing: ErrorEntry(
+        _C.FAILED_PRECONDITION, "write the nodes first or in the same batch"
+    ),
+    write_errors.RowsExist: ErrorEntry(_C.ALREADY_EXISTS, "use mode UPSERT or PATCH"),
+    write_errors.RowsMissing: ErrorEntry(_C.NOT_FOUND, "write the rows first"),
+    write_errors.RowVersionMismatch: ErrorEntry(_C.ABORTED, "read the row again and retry"),
+    write_errors.GroupVersionMismatch: ErrorEntry(_C.ABORTED, "read the group again and retry"),
+    write_errors.WriteContended: ErrorEntry(_C.ABORTED, "retry after a short wait"),
+    write_errors.RequestIdReused: ErrorEntry(_C.ALREADY_EXISTS, "use a new request_id"),
+    write_errors.TimeRangeInverted: ErrorEntry(_C.INVALID_ARGUMENT, "give valid_at and invalid_at together"),
+    write_errors.EmbeddingMismatch: ErrorEntry(_C.FAILED_PRECONDITION, "use the group's embedding model"),
+    write_errors.WriteTooLarge: ErrorEntry(_C.INVALID_ARGUMENT, "split the write"),
+    embedding_errors.EmbeddingError: ErrorEntry(_C.UNAVAILABLE, "retry after a short wait"),
+    embedding_errors.EmbedderRateLimited: ErrorEntry(_C.RESOURCE_EXHAUSTED, "retry after the named delay"),
+    embedding_errors.EmbedderOverloaded: ErrorEntry(_C.RESOURCE_EXHAUSTED, "retry after a short wait"),
+    embedding_errors.EmbedderTimeout: ErrorEntry(_C.DEADLINE_EXCEEDED, "use a longer deadline"),
+    embedding_errors.EmbedderRefused: ErrorEntry(_C.FAILED_PRECONDITION, "correct the embedder's settings"),
+    embedding_errors.EmbedderAnswerInvalid: ErrorEntry(_C.UNAVAILABLE, "retry; check the embedder"),
+    embedding_errors.EmbedderSetupInvalid: ErrorEntry(
+        _C.FAILED_PRECONDITION, "correct the embedder's settings"
+    ),
+    embedding_errors.EmbeddingTextInvalid: ErrorEntry(_C.INVALID_ARGUMENT, "correct the text"),
+    embedding_errors.EmbedderDisabled: ErrorEntry(
+        _C.FAILED_PRECONDITION, "send a vector or configure an embedder"
+    ),
+}
+
+_RESOURCE_OF_REASON = {"GROUP_NOT_FOUND": "group_id", "ROW_NOT_FOUND": "uuids", "SHARD_UNKNOWN": "shard"}
+"""NOT_FOUND errors: the metadata key that names the resource."""
+
+
+def entry_of(error: GraphgateError) -> ErrorEntry | None:
+    """The row of the error's class or of its nearest base; None: not in the table."""
+    return next((TABLE[base] for base in type(error).__mro__ if base in TABLE), None)
+
+
+def status_of(error: GraphgateError) -> status_pb2.Status | None:
+    """The status with its details; None for an error outside the table."""
+    entry = entry_of(error)
+    if entry is None:
+        return None
+    metadata = {
+        "retryable": "true" if error.retryable else "false",
+        "action": entry.action,
+    } | error.metadata()
+    details: list[any_pb2.Any] = [
+        _packed(error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=metadata))
+    ]
+    if isinstance(error, InvalidRequest):
+        details.append(
+            _packed(
+                error_details_pb2.BadRequest(
+                    field_violations=[
+                        error_details_pb2.BadRequest.FieldViolation(field=field, description=what)
+                        for field, what in error.violations
+                    ]
+                )
+            )
+        )
+    if entry.code in (_C.UNAVAILABLE, _C.RESOURCE_EXHAUSTED) and error.retryable:
+        delay_s: float = getattr(error, "retry_after_s", None) or RETRY_DELAY_MS / 1000
+        delay = duration_pb2.Duration(seconds=int(delay_s), nanos=int(delay_s % 1 * 1e9))
+        details.append(_packed(error_details_pb2.RetryInfo(retry_delay=delay)))
+    if entry.code is _C.NOT_FOUND:
+        key = _RESOURCE_OF_REASON.get(error.reason, "")
+        details.append(
+            _packed(
+                error_details_pb2.ResourceInfo(
+                    resource_type=metadata.get("kind", key).lower(),
+                    resource_name=metadata.get(key, ""),
+                    description=str(error),
+                )
+            )
+        )
+    return status_pb2.Status(code=entry.code.value[0], message=str(error), details=details)
+
+
+def internal_status(error_id: str) -> status_pb2.Status:
+    """What the caller learns of a bug: an id to report."""
+    return status_pb2.Status(
+        code=code_pb2.INTERNAL,
+        message=f"graphgate failed in a way that it should not; report error id {error_id}",
+        details=[
+            _packed(
+                error_details_pb2.ErrorInfo(
+                    reason="INTERNAL", domain=DOMAIN, metadata={"error_id": error_id, "retryable": "false"}
+                )
+            )
+        ],
+    )
+
+
+def _packed(
+    message: error_details_pb2.ErrorInfo
+    | error_details_pb2.BadRequest
+    | error_details_pb2.RetryInfo
+    | error_details_pb2.ResourceInfo,
+) -> any_pb2.Any:
+    packed = any_pb2.Any()
+    packed.Pack(message)
+    return packed

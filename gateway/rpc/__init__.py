@@ -1,0 +1,1 @@
+"""The gRPC services: each method translates, calls, and translates back."""

@@ -1,0 +1,111 @@
+"""AdminService: shards and their schema."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import cast
+
+from drivers.contract import SchemaReport, ShardDriver
+from drivers.deadline import Deadline
+from gateway.rpc.call import CallLimits, Context, deadline_of
+from gateway.rpc.search_service import SHARD_ENGINE
+from gateway.rpc.validation import Violations
+from graphgate.v1 import admin_service_pb2 as pb
+from graphgate.v1 import admin_service_pb2_grpc as pb_grpc
+from shard_router.fleet import Fleet, ShardStatus
+from shard_router.shard_map import ShardState
+
+_STATE: Mapping[ShardState, pb.ShardState] = {
+    state: cast("pb.ShardState", pb.ShardState.Value(f"SHARD_STATE_{state}")) for state in ShardState
+}
+
+
+class AdminService(pb_grpc.AdminServiceServicer):
+    def __init__(self, fleet: Fleet, limits: CallLimits) -> None:
+        self._fleet = fleet
+        self._limits = limits
+
+    async def ListShards(self, request: pb.ListShardsRequest, context: Context) -> pb.ListShardsResponse:
+        return pb.ListShardsResponse(
+            shards=[_shard(status) for status in self._fleet.status()],
+            map_version=self._fleet.map.version,
+            fleet=self._fleet.map.fleet,
+            catalog_problem=str(self._fleet.catalog_problem or ""),
+        )
+
+    async def DescribeSchema(
+        self, request: pb.DescribeSchemaRequest, context: Context
+    ) -> pb.DescribeSchemaResponse:
+        return pb.DescribeSchemaResponse(schemas=await self._on_shards(request.shard, _describe, context))
+
+    async def EnsureSchema(
+        self, request: pb.EnsureSchemaRequest, context: Context
+    ) -> pb.EnsureSchemaResponse:
+        return pb.EnsureSchemaResponse(schemas=await self._on_shards(request.shard, _ensure, context))
+
+    async def DropSchema(self, request: pb.DropSchemaRequest, context: Context) -> pb.DropSchemaResponse:
+        v = Violations()
+        if not request.shard:
+            v.add("shard", "is required")
+        v.raise_if_any()
+        (schema,) = await self._on_shards(request.shard, _drop, context)
+        return pb.DropSchemaResponse(schema=schema)
+
+    async def _on_shards(
+        self,
+        shard_id: str,
+        call: Callable[[Deadline, ShardDriver], Awaitable[SchemaReport]],
+        context: Context,
+    ) -> list[pb.ShardSchema]:
+        """On the named shard or on all. Raises ShardUnknown, ShardUnavailable."""
+        deadline = deadline_of(context, self._limits)
+        shard_ids = [shard_id] if shard_id else list(self._fleet.searched_shards())
+        reports = await asyncio.gather(
+            *(self._fleet.on_shard(one, deadline, partial(call, deadline)) for one in shard_ids)
+        )
+        return [_schema(one, report) for one, report in zip(shard_ids, reports, strict=True)]
+
+
+async def _describe(deadline: Deadline, driver: ShardDriver) -> SchemaReport:
+    return await driver.describe_schema(deadline)
+
+
+async def _ensure(deadline: Deadline, driver: ShardDriver) -> SchemaReport:
+    await driver.ensure_schema(deadline)
+    return await driver.describe_schema(deadline)
+
+
+async def _drop(deadline: Deadline, driver: ShardDriver) -> SchemaReport:
+    await driver.drop_schema(deadline)
+    return await driver.describe_schema(deadline)
+
+
+def _shard(status: ShardStatus) -> pb.Shard:
+    return pb.Shard(
+        shard=status.info.shard_id,
+        engine=SHARD_ENGINE[status.info.engine],
+        weight=status.info.weight,
+        zone=status.info.zone,
+        state=_STATE[status.info.state],
+        reachable=status.problem is None,
+        problem=str(status.problem or ""),
+        calls_running=status.calls_running,
+        calls_waiting=status.calls_waiting,
+    )
+
+
+def _schema(shard_id: str, report: SchemaReport) -> pb.ShardSchema:
+    return pb.ShardSchema(
+        shard=shard_id,
+        engine_version=report.engine_version,
+        ready=report.ready,
+        items=[
+            pb.SchemaItem(
+                name=item.name,
+                space=item.space,
+                state=cast("pb.SchemaState", pb.SchemaState.Value(f"SCHEMA_STATE_{item.state}")),
+                detail=item.detail,
+            )
+            for item in report.items
+        ],
+    )

@@ -1,0 +1,142 @@
+"""Checks of requests: every bad field is named at once, and nothing is done before all are good."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from google.protobuf.timestamp_pb2 import Timestamp as TimestampMessage
+
+from drivers.errors import GraphgateError
+from drivers.graph_model import Vector
+
+GROUP_ID_CHARS_MAX = 128
+NAME_CHARS_MAX = 1_024
+SUMMARY_CHARS_MAX = 65_536
+CONTENT_CHARS_MAX = 1_000_000
+QUERY_CHARS_MAX = 65_536
+LABELS_MAX = 64
+LABEL_CHARS_MAX = 128
+ATTRIBUTES_MAX = 256
+ATTRIBUTE_NAME_CHARS_MAX = 128
+ATTRIBUTE_TEXT_CHARS_MAX = 65_536
+ATTRIBUTE_LIST_MAX = 1_000
+FACT_EPISODES_MAX = 1_000
+DIMENSION_MAX = 4_096
+REQUEST_ID_CHARS_MAX = 64
+UUIDS_MAX = 1_000
+GROUPS_MAX = 1_000
+VIOLATIONS_MAX = 50
+"""Violations that one error lists; trailers hold 8 KiB in all."""
+
+_TIMESTAMP_SECONDS_MIN = -62_135_596_800  # 0001-01-01, the range of google.protobuf.Timestamp
+_TIMESTAMP_SECONDS_MAX = 253_402_300_799  # 9999-12-31T23:59:59
+
+_GROUP_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+
+
+class InvalidRequest(GraphgateError):
+    """At least one field of a request is bad; `violations` are (field path, what is wrong)."""
+
+    reason = "INVALID_FIELDS"
+
+    def __init__(self, violations: Sequence[tuple[str, str]]) -> None:
+        self.violations = tuple(violations[:VIOLATIONS_MAX])
+        shown = "; ".join(f"{field}: {what}" for field, what in self.violations[:5])
+        more = len(violations) - 5
+        super().__init__(
+            f"the request has {len(violations)} bad field(s): {shown}"
+            + (f"; and {more} more" if more > 0 else "")
+        )
+
+    def metadata(self) -> dict[str, str]:
+        return {"fields": ",".join(field for field, _ in self.violations[:10])}
+
+
+class Violations:
+    """Collects what is wrong with a request; the checks return a usable value either way."""
+
+    def __init__(self) -> None:
+        self._found: list[tuple[str, str]] = []
+
+    def add(self, field: str, what: str) -> None:
+        self._found.append((field, what))
+
+    def raise_if_any(self) -> None:
+        """Raises InvalidRequest."""
+        if self._found:
+            raise InvalidRequest(self._found)
+
+    def group_id(self, field: str, value: str) -> str:
+        if not _GROUP_ID.fullmatch(value):
+            self.add(field, f"must be 1 to {GROUP_ID_CHARS_MAX} of A-Z a-z 0-9 _ - . :, got {_shown(value)}")
+        return value
+
+    def uuid(self, field: str, value: str) -> str:
+        if not _UUID.fullmatch(value):
+            self.add(field, f"must be a UUID of 36 characters in lower case, got {_shown(value)}")
+        return value
+
+    def uuids(self, field: str, values: Iterable[str], *, at_most: int = UUIDS_MAX) -> tuple[str, ...]:
+        uuids = tuple(values)
+        self.count(field, len(uuids), at_most)
+        for position, value in enumerate(uuids[:at_most]):
+            self.uuid(f"{field}[{position}]", value)
+        return uuids
+
+    def request_id(self, field: str, value: str) -> str:
+        if value and not _REQUEST_ID.fullmatch(value):
+            self.add(
+                field, f"must be 1 to {REQUEST_ID_CHARS_MAX} of A-Z a-z 0-9 _ - . :, got {_shown(value)}"
+            )
+        return value
+
+    def text(self, field: str, value: str, chars_max: int, *, required: bool = False) -> str:
+        if len(value) > chars_max:
+            self.add(field, f"has {len(value)} characters, at most {chars_max} are allowed")
+        elif "\0" in value:
+            self.add(field, "has a NUL character; remove it")
+        elif required and not value.strip():
+            self.add(field, "must not be empty")
+        return value
+
+    def count(self, field: str, count: int, at_most: int, *, at_least: int = 0) -> None:
+        if count > at_most:
+            self.add(field, f"has {count} items, at most {at_most} are allowed")
+        elif count < at_least:
+            self.add(field, f"needs at least {at_least} item(s)")
+
+    def number(self, field: str, value: float, least: float, most: float) -> None:
+        if not least <= value <= most:
+            self.add(field, f"must be from {least:g} to {most:g}, got {value:g}")
+
+    def time(self, field: str, message: TimestampMessage) -> int:
+        """Microseconds since the epoch; finer digits are cut."""
+        seconds, nanos = message.seconds, message.nanos
+        if not (_TIMESTAMP_SECONDS_MIN <= seconds <= _TIMESTAMP_SECONDS_MAX and 0 <= nanos < 1_000_000_000):
+            self.add(field, "must be a valid Timestamp from year 1 to 9999")
+            return 0
+        return seconds * 1_000_000 + nanos // 1_000
+
+    def vector(self, field: str, values: Sequence[float]) -> Vector | None:
+        """L2-normalised float32, or None when none is given."""
+        if not values:
+            return None
+        if len(values) > DIMENSION_MAX:
+            self.add(field, f"has {len(values)} dimensions, at most {DIMENSION_MAX} are allowed")
+            return None
+        vector: Vector = np.array(values, dtype=np.float32)
+        norm = float(np.linalg.norm(vector.astype(np.float64)))
+        if not np.isfinite(norm):
+            self.add(field, "has a value that is not finite")
+            return None
+        if norm == 0.0:
+            self.add(field, "is a zero vector; leave it out instead")
+            return None
+        return vector if abs(norm - 1.0) < 1e-6 else (vector / norm).astype(np.float32)
+
+
+def _shown(value: str) -> str:
+    """A value of the caller's, cut to what an error should repeat."""
+    return repr(value if len(value) <= 40 else value[:40] + "...")

@@ -1,0 +1,289 @@
+"""Write requests as intents, checked."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from hashlib import blake2b
+
+from drivers.contract import ROWS_PER_WRITE_MAX
+from drivers.graph_model import AnyRow, Fact, Kind, NextEpisode, SagaEpisode
+from drivers.row_codec import kind_of
+from gateway.rpc.row_messages import KIND_OF_MESSAGE
+from gateway.rpc.row_reading import RowReader, mention
+from gateway.rpc.validation import LABEL_CHARS_MAX, Violations
+from gateway.writes.intent import RowChange, RowCondition, WriteIntent, WriteMode
+from gateway.writes.writer import new_op_id, wall_clock_us
+from graphgate.v1 import graph_pb2 as graph_pb
+from graphgate.v1 import graph_service_pb2 as pb
+from graphgate.v1 import ingest_service_pb2 as ingest_pb
+
+_MODES: Mapping[int, WriteMode] = {
+    pb.WRITE_MODE_UNSPECIFIED: WriteMode.UPSERT,
+    pb.WRITE_MODE_CREATE: WriteMode.CREATE,
+    pb.WRITE_MODE_UPSERT: WriteMode.UPSERT,
+    pb.WRITE_MODE_PATCH: WriteMode.PATCH,
+}
+
+_PATCH_FIELDS: Mapping[str, tuple[Kind, Mapping[str, str]]] = {
+    "entities": (
+        Kind.ENTITY,
+        {name: name for name in ("name", "summary", "labels", "attributes", "embedding")},
+    ),
+    "facts": (
+        Kind.FACT,
+        {"episode_uuids": "episodes"}
+        | {
+            name: name
+            for name in (
+                "source_uuid",
+                "target_uuid",
+                "name",
+                "fact",
+                "valid_at",
+                "invalid_at",
+                "attributes",
+                "embedding",
+            )
+        },
+    ),
+    "episodes": (
+        Kind.EPISODE,
+        {
+            name: name
+            for name in (
+                "name",
+                "content",
+                "source",
+                "source_description",
+                "reference_time",
+                "attributes",
+                "embedding",
+            )
+        },
+    ),
+    "communities": (Kind.COMMUNITY, {name: name for name in ("name", "summary", "embedding")}),
+    "sagas": (Kind.SAGA, {name: name for name in ("name", "summary")}),
+}
+"""Per field of the request: its kind, and the model's name of each field that a patch may change."""
+
+_REQUIRED_TEXT: Mapping[Kind, tuple[str, ...]] = {
+    Kind.ENTITY: ("name",),
+    Kind.FACT: ("name",),
+    Kind.EPISODE: ("content",),
+    Kind.COMMUNITY: ("name",),
+    Kind.SAGA: ("name",),
+}
+
+type DeleteRequest = (
+    pb.DeleteEntitiesRequest
+    | pb.DeleteFactsRequest
+    | pb.DeleteEpisodesRequest
+    | pb.DeleteMentionsRequest
+    | pb.DeleteCommunitiesRequest
+    | pb.DeleteSagasRequest
+)
+type AnyWriteRequest = pb.WriteGraphRequest | ingest_pb.AddEpisodeRequest | DeleteRequest
+
+
+def graph_intent(request: pb.WriteGraphRequest) -> WriteIntent:
+    """Raises InvalidRequest."""
+    v = Violations()
+    op_id, content_hash = _operation(v, request)
+    mode = _MODES.get(request.mode)
+    if mode is None:
+        v.add("mode", f"has the unknown value {request.mode}")
+        mode = WriteMode.UPSERT
+    masks = _masks(v, request, mode)
+    reader = RowReader(v, request.group_id, op_id, wall_clock_us(), required=mode is not WriteMode.PATCH)
+    rows: list[AnyRow] = [
+        *(reader.entity(f"entities[{i}]", i, message) for i, message in enumerate(request.entities)),
+        *(reader.fact(f"facts[{i}]", i, message) for i, message in enumerate(request.facts)),
+        *(reader.episode(f"episodes[{i}]", i, message) for i, message in enumerate(request.episodes)),
+        *(reader.mention(f"mentions[{i}]", message) for i, message in enumerate(request.mentions)),
+        *(reader.community(f"communities[{i}]", i, message) for i, message in enumerate(request.communities)),
+        *(reader.membership(f"memberships[{i}]", message) for i, message in enumerate(request.memberships)),
+        *(reader.saga(f"sagas[{i}]", i, message) for i, message in enumerate(request.sagas)),
+        *(
+            row
+            for i, message in enumerate(request.saga_episodes)
+            for row in reader.saga_episode(f"saga_episodes[{i}]", message)
+        ),
+    ]
+    if mode is WriteMode.PATCH:
+        _check_patch(v, rows, masks)
+    changes = _changes(v, rows)
+    conditions = _conditions(v, request.conditions, {(kind_of(c.row), c.row.uuid) for c in changes})
+    v.raise_if_any()
+    return WriteIntent(
+        group_id=request.group_id,
+        op_id=op_id,
+        content_hash=content_hash,
+        mode=mode,
+        changes=changes,
+        masks=masks,
+        if_version=_if_version(request),
+        conditions=conditions,
+        embedding_model=request.embedding_model,
+        validate_only=request.validate_only,
+    )
+
+
+def episode_intent(request: ingest_pb.AddEpisodeRequest) -> WriteIntent:
+    """The episode is the first change. Raises InvalidRequest."""
+    v = Violations()
+    op_id, content_hash = _operation(v, request)
+    if request.mode not in ingest_pb.ExtractionMode.values():
+        v.add("mode", f"has the unknown value {request.mode}")
+    if request.mode != ingest_pb.EXTRACTION_MODE_PROVIDED:
+        for field in ("entities", "facts", "mentioned_entity_uuids"):
+            if getattr(request, field):
+                v.add(field, "is only used with mode PROVIDED")
+    if not request.HasField("episode"):
+        v.add("episode", "is required")
+    reader = RowReader(v, request.group_id, op_id, wall_clock_us())
+    episode = reader.episode("episode", 0, request.episode)
+    entities = [reader.entity(f"entities[{i}]", i, message) for i, message in enumerate(request.entities)]
+    facts = [
+        replace(fact, episodes=tuple(dict.fromkeys((*fact.episodes, episode.uuid))))
+        for i, message in enumerate(request.facts)
+        for fact in (reader.fact(f"facts[{i}]", i, message),)
+    ]
+    mentioned = dict.fromkeys(
+        (
+            *(entity.uuid for entity in entities),
+            *v.uuids("mentioned_entity_uuids", request.mentioned_entity_uuids),
+        )
+    )
+    rows: list[AnyRow] = [episode, *entities, *facts, *(mention(episode.uuid, uuid) for uuid in mentioned)]
+    rows += _saga_place(v, reader, request, episode.uuid)
+    changes = _changes(v, rows)
+    v.raise_if_any()
+    return WriteIntent(
+        group_id=request.group_id,
+        op_id=op_id,
+        content_hash=content_hash,
+        changes=tuple(replace(change, merge_episodes=isinstance(change.row, Fact)) for change in changes),
+        if_version=_if_version(request),
+        embedding_model=request.embedding_model,
+        episode_uuid=episode.uuid,
+    )
+
+
+def delete_intent(request: DeleteRequest, kind: Kind) -> WriteIntent:
+    """Raises InvalidRequest."""
+    v = Violations()
+    op_id, content_hash = _operation(v, request)
+    uuids = tuple(dict.fromkeys(v.uuids("uuids", request.uuids)))
+    v.count("uuids", len(uuids), len(uuids), at_least=1)
+    v.raise_if_any()
+    return WriteIntent(
+        group_id=request.group_id,
+        op_id=op_id,
+        # Deletions of different kinds have the same bytes.
+        content_hash=f"{kind}:{content_hash}",
+        deletions=tuple((kind, uuid) for uuid in uuids),
+        allow_missing=request.allow_missing,
+        if_version=_if_version(request),
+    )
+
+
+def _operation(v: Violations, request: AnyWriteRequest) -> tuple[str, str]:
+    """Operation id and content hash; checks the fields that every write has."""
+    v.group_id("group_id", request.group_id)
+    op_id = v.request_id("request_id", request.request_id) or new_op_id()
+    if request.HasField("if_version") and request.if_version < 0:
+        v.add("if_version", f"must not be negative, got {request.if_version}")
+    if isinstance(request, pb.WriteGraphRequest | ingest_pb.AddEpisodeRequest):
+        v.text("embedding_model", request.embedding_model, LABEL_CHARS_MAX)
+    # A retry under the same id has the same content, so the id inside it does no harm.
+    content = request.SerializeToString(deterministic=True)
+    return op_id, blake2b(content, digest_size=16).hexdigest()
+
+
+def _if_version(request: AnyWriteRequest) -> int | None:
+    return request.if_version if request.HasField("if_version") else None
+
+
+def _changes(v: Violations, rows: Iterable[AnyRow]) -> tuple[RowChange, ...]:
+    """Each row once; a batch that names one twice is refused, for its order would decide silently."""
+    changes: dict[tuple[Kind, str], RowChange] = {}
+    for row in rows:
+        key = (kind_of(row), row.uuid)
+        if key in changes and row.uuid:
+            v.add(f"{key[0].lower()}", f"has {row.uuid} twice in one batch")
+        changes[key] = RowChange(row)
+    if len(changes) > ROWS_PER_WRITE_MAX:
+        v.add(
+            "rows", f"has {len(changes)} rows, at most {ROWS_PER_WRITE_MAX} are allowed (rows_per_write_max)"
+        )
+    elif not changes:
+        v.add("rows", "needs at least one row")
+    return tuple(changes.values())
+
+
+def _conditions(
+    v: Violations, messages: Iterable[pb.RowCondition], batch: set[tuple[Kind, str]]
+) -> tuple[RowCondition, ...]:
+    conditions: list[RowCondition] = []
+    for i, message in enumerate(messages):
+        kind = KIND_OF_MESSAGE.get(message.kind)
+        if kind is None:
+            v.add(f"conditions[{i}].kind", "is required")
+        elif (kind, message.uuid) not in batch:
+            v.add(f"conditions[{i}].uuid", "names a row that is not in this batch")
+        elif message.version < 0:
+            v.add(f"conditions[{i}].version", f"must not be negative, got {message.version}")
+        else:
+            conditions.append(RowCondition(kind, message.uuid, message.version))
+    return tuple(conditions)
+
+
+def _masks(v: Violations, request: pb.WriteGraphRequest, mode: WriteMode) -> dict[Kind, frozenset[str]]:
+    paths = request.update_mask.paths
+    if mode is not WriteMode.PATCH:
+        if paths:
+            v.add("update_mask", "is only used with mode PATCH")
+        return {}
+    if not paths:
+        v.add("update_mask", "is required with mode PATCH")
+    masks: dict[Kind, set[str]] = {}
+    for path in paths:
+        plural, _, field = path.partition(".")
+        kind, names = _PATCH_FIELDS.get(plural, (None, {}))
+        if kind is None or field not in names:
+            v.add("update_mask", f"has the unknown path {path!r}")
+        else:
+            masks.setdefault(kind, set()).add(names[field])
+    for field in ("mentions", "memberships", "saga_episodes"):
+        if getattr(request, field):
+            v.add(field, "cannot be patched; use mode UPSERT")
+    return {kind: frozenset(names) for kind, names in masks.items()}
+
+
+def _check_patch(v: Violations, rows: Iterable[AnyRow], masks: Mapping[Kind, frozenset[str]]) -> None:
+    """A patch may leave a required text out, but not make it empty; nothing given is ignored silently."""
+    for row in rows:
+        kind = kind_of(row)
+        mask = masks.get(kind)
+        if not mask:
+            v.add("update_mask", f"names no field of {kind}, but the batch has one")
+            continue
+        for name in _REQUIRED_TEXT.get(kind, ()):
+            if name in mask and not str(getattr(row, name)).strip():
+                v.add(f"{kind.lower()}.{name}", f"must not be empty ({row.uuid})")
+        if getattr(row, "embedding", None) is not None and "embedding" not in mask:
+            v.add("update_mask", f"does not name the embedding that {kind} {row.uuid} brings")
+
+
+def _saga_place(
+    v: Violations, reader: RowReader, request: ingest_pb.AddEpisodeRequest, episode_uuid: str
+) -> tuple[SagaEpisode | NextEpisode, ...]:
+    if not request.saga_uuid:
+        if request.previous_episode_uuid:
+            v.add("previous_episode_uuid", "is only used with saga_uuid")
+        return ()
+    message = graph_pb.SagaEpisode(
+        saga_uuid=request.saga_uuid,
+        episode_uuid=episode_uuid,
+        previous_episode_uuid=request.previous_episode_uuid,
+    )
+    return reader.saga_episode("saga", message)

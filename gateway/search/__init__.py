@@ -1,0 +1,1 @@
+"""Search: from a request's text to one fused ranking."""

@@ -1,0 +1,23 @@
+"""The gRPC server options that the settings ask for."""
+
+from gateway.settings.service import GrpcSettings
+
+_AGED_CALLS_RESERVE_S = 30
+
+
+def channel_options(grpc: GrpcSettings) -> list[tuple[str, int]]:
+    """For grpc.aio.server(options=...). `maximum_concurrent_rpcs` is an argument of its own there."""
+    return [
+        # Else a second gateway on the same port starts without an error and takes half of the calls.
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_receive_message_length", grpc.message_bytes_max),
+        ("grpc.max_send_message_length", -1),
+        ("grpc.max_concurrent_streams", grpc.concurrent_streams_max),
+        ("grpc.max_connection_idle_ms", grpc.connection_idle_s_max * 1_000),
+        ("grpc.max_connection_age_ms", grpc.connection_age_s_max * 1_000),
+        ("grpc.max_connection_age_grace_ms", int(grpc.deadline_s_max + _AGED_CALLS_RESERVE_S) * 1_000),
+        ("grpc.keepalive_time_ms", grpc.keepalive_interval_s * 1_000),
+        ("grpc.keepalive_timeout_ms", grpc.keepalive_timeout_s * 1_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_ping_interval_without_data_ms", grpc.client_ping_interval_s_min * 1_000),
+    ]

@@ -1,0 +1,124 @@
+"""Settings of the process itself: what it listens on, how it routes, embeds and logs."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from gateway.settings.section import KIB, MIB, Host, Port, Section, Url, check_url
+
+CLIENT_REPLY_BYTES_MAX = 4 * MIB
+"""What gRPC clients accept by default."""
+
+
+class GrpcSettings(Section):
+    """The port that clients talk to."""
+
+    host: Host = "127.0.0.1"
+    port: Port = 50_051
+    message_bytes_max: Annotated[int, Field(ge=64 * KIB, le=256 * MIB)] = 16 * MIB
+    """Of one request."""
+    reply_bytes_max: Annotated[int, Field(ge=64 * KIB, le=CLIENT_REPLY_BYTES_MAX - 64 * KIB)] = 3 * MIB
+    """Rows in one reply; pages end early. Below what clients accept by default, 4 MiB."""
+    concurrent_rpcs_max: Annotated[int, Field(ge=1, le=100_000)] = 1_000
+    """Calls served at once; more are RESOURCE_EXHAUSTED."""
+    concurrent_streams_max: Annotated[int, Field(ge=1, le=10_000)] = 256
+    """Calls at once on one connection; more wait at the client."""
+    connection_idle_s_max: Annotated[int, Field(ge=1, le=86_400)] = 900
+    """A connection without calls is closed after this; the client's next call makes a new one."""
+    connection_age_s_max: Annotated[int, Field(ge=1, le=86_400)] = 1_800
+    """After this clients connect anew, so that a balancer can move them to new gateways.
+    Calls that run then still end."""
+    default_deadline_s: Annotated[float, Field(gt=0, le=3_600)] = 30.0
+    """Of a call that names none."""
+    deadline_s_max: Annotated[float, Field(gt=0, le=3_600)] = 300.0
+    """Longer ones are shortened to this."""
+    drain_grace_s: Annotated[float, Field(ge=0, le=600)] = 20.0
+    """How long calls may finish after a stop signal."""
+    keepalive_interval_s: Annotated[int, Field(ge=10, le=7_200)] = 60
+    """Between pings to a silent client."""
+    keepalive_timeout_s: Annotated[int, Field(ge=1, le=600)] = 20
+    """Without an answer to a ping the connection is closed."""
+    client_ping_interval_s_min: Annotated[int, Field(ge=1, le=7_200)] = 20
+    """Clients that ping more often are disconnected."""
+    reflection: bool = True
+    """Lets clients ask for the API's description, e.g. grpcurl."""
+
+    @model_validator(mode="after")
+    def _deadlines_fit(self) -> Self:
+        if self.default_deadline_s > self.deadline_s_max:
+            raise ValueError("default_deadline_s is above deadline_s_max; lower it or raise the other")
+        return self
+
+
+class MetricsSettings(Section):
+    """The HTTP port for Prometheus, /metrics.json and /healthz."""
+
+    enabled: bool = True
+    host: Host = "127.0.0.1"
+    port: Port = 9_464
+
+
+class RoutingSettings(Section):
+    """How calls find their shards."""
+
+    placements_cached_max: Annotated[int, Field(ge=1_000, le=10_000_000)] = 100_000
+    """Groups whose place is remembered; about 300 bytes each."""
+    shard_calls_max: Annotated[int, Field(ge=1, le=1_000)] = 30
+    """Calls at once to one shard."""
+    shard_calls_waiting_max: Annotated[int, Field(ge=0, le=100_000)] = 1_000
+    """Calls that wait for their turn at one shard; more are RESOURCE_EXHAUSTED."""
+
+
+class LoggingSettings(Section):
+    """Logs go to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["console", "json"] = "console"
+
+
+class EmbedderSection(Section):
+    """Who makes vectors of the texts that come without one. Settings marked openai serve only that kind."""
+
+    kind: Literal["auto", "local", "openai", "none"] = "auto"
+    """auto: local if its extra is installed, else none."""
+    model: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """Unset: all-MiniLM-L6-v2 for local, text-embedding-3-small for openai."""
+    base_url: Url | None = Field(default=None, repr=False)
+    """openai: another server that speaks this API, with the version in its path."""
+    api_key: SecretStr | None = None
+    """openai: may be unset for a base_url that wants none."""
+    dimension: Annotated[int, Field(ge=1, le=4_096)] | None = None
+    """openai: for models that can shorten their vectors. Unset: learnt at the start."""
+    request_inputs_max: Annotated[int, Field(ge=1, le=2_048)] = 2_048
+    """openai: texts in one HTTP request."""
+    request_tokens_max: Annotated[int, Field(ge=1_000, le=10_000_000)] = 300_000
+    """openai: estimated tokens in one HTTP request."""
+    requests_running_max: Annotated[int, Field(ge=1, le=100)] = 4
+    """openai: HTTP requests at once."""
+    batch_max: Annotated[int, Field(ge=1, le=2_048)] = 25
+    """openai: texts of concurrent callers that are collected into one request."""
+    wait_ms_max: Annotated[float, Field(ge=0, le=1_000)] = 5.0
+    """How long a collected text waits while another batch runs."""
+    pending_max: Annotated[int, Field(ge=1, le=1_000_000)] = 16_384
+    """Texts that wait or are being embedded."""
+    timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
+    """openai: one HTTP request with its retries."""
+    cache_bytes_max: Annotated[int, Field(ge=0, le=1 << 40)] = 64 * MIB
+    """Vectors of texts seen before, in memory; 0 keeps none."""
+
+    @model_validator(mode="after")
+    def _kind_has_what_it_needs(self) -> Self:
+        if self.base_url is not None:
+            check_url(self.base_url, ("http", "https"))
+        if self.kind == "openai":
+            if self.api_key is None and self.base_url is None:
+                raise ValueError("kind openai needs an api_key, or a base_url that wants none")
+            return self
+        unused = [name for name in ("base_url", "api_key", "dimension") if getattr(self, name) is not None]
+        if unused:
+            raise ValueError(
+                f"{', '.join(unused)} only serves kind openai; set kind to openai or leave it out"
+            )
+        if self.model is not None and self.kind in ("auto", "none"):
+            raise ValueError(f"kind {self.kind} takes no model; set kind to local or openai or leave it out")
+        return self

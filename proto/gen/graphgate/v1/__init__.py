@@ -1,0 +1,1 @@
+"""Generated from proto/graphgate: never edited by hand."""

@@ -1,0 +1,203 @@
+"""The catalog in Redis. Losing it loses no data: everything here is a cache or a memory of the careful kind.
+
+Keys, all under one prefix, which belongs to one fleet:
+
+    <prefix>:fleet            string: id of the fleet that these keys belong to
+    <prefix>:map              hash {version, body}: the shard map, body as ShardMapSnapshot.encode
+    <prefix>:map:changed      pub/sub channel, a wake-up only: the version that was published
+    <prefix>:incarnations     hash shard_id -> incarnation of its marker
+    <prefix>:beats            hash shard_id -> highest beat of its marker that any gateway has seen
+    <prefix>:group:<group_id> hash {shard, space, epoch}: the placement record
+
+Reading never creates a key. Scripts touch one key each but for the map's (whose two keys a cluster
+must hold in one slot: give the prefix a hash tag there, e.g. "{graphgate}").
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from random import Random
+from typing import Any, cast
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.exceptions import RedisError
+
+from drivers.deadline import Deadline
+from shard_router.backoff import Backoff
+from shard_router.catalog_port import KnownShard
+from shard_router.errors import CatalogUnavailable
+from shard_router.placement import Placement
+from shard_router.shard_map import ShardMapSnapshot
+
+RECORDS_PER_ROUND_TRIP_MAX = 500
+
+_RECONNECT = Backoff(first_s=0.1, pause_s_max=5.0)
+
+_PUT_MAP = """
+local found = tonumber(redis.call('HGET', KEYS[1], 'version') or '0')
+if found ~= tonumber(ARGV[1]) then return 0 end
+redis.call('HSET', KEYS[1], 'version', ARGV[2], 'body', ARGV[3])
+redis.call('PUBLISH', KEYS[2], ARGV[2])
+return 1
+"""
+_PUT_PLACEMENT = """
+local found = redis.call('HGET', KEYS[1], 'epoch')
+if found and tonumber(found) > tonumber(ARGV[1]) then return 0 end
+redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'shard', ARGV[2], 'space', ARGV[3])
+return 1
+"""
+_PUT_BEAT = """
+local found = tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or '-1')
+if found >= tonumber(ARGV[2]) then return found end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+return tonumber(ARGV[2])
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogSettings:
+    prefix: str = "graphgate"
+    connections_max: int = 16
+    call_timeout_s: float = 1.0
+    """Of one round trip; a caller's nearer deadline counts too."""
+    poll_interval_s: float = 2.0
+    """Of the shard map: changes are announced, but an announcement may be lost."""
+    reconnect: Backoff = _RECONNECT
+
+
+class Catalog:
+    """shard_router.catalog_port.RoutingCatalog over one Redis."""
+
+    def __init__(self, url: str, settings: CatalogSettings | None = None) -> None:
+        self._settings = settings or CatalogSettings()
+        timeout_s = self._settings.call_timeout_s
+        pool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=self._settings.connections_max,
+            timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
+            decode_responses=True,
+        )
+        self._redis: Redis = Redis.from_pool(pool)
+        self._problem = "its keys are not claimed yet"
+        self._rng = Random()  # noqa: S311 - jitter
+
+    def _key(self, name: str) -> str:
+        return f"{self._settings.prefix}:{name}"
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    async def ping(self, deadline: Deadline) -> None:
+        async with self._call(deadline):
+            await cast("Any", self._redis.ping())
+
+    # --- fleet ------------------------------------------------------------------------------------
+
+    async def claim(self, fleet: str, deadline: Deadline) -> None:
+        key = self._key("fleet")
+        async with self._call(deadline):
+            await self._redis.set(key, fleet, nx=True)
+            found = cast("str | None", await self._redis.get(key))
+        if found == fleet:
+            self._problem = ""
+            return
+        self._problem = f"its keys belong to fleet {found}; use another key prefix"
+        raise CatalogUnavailable(self._problem)
+
+    async def known_shards(self, deadline: Deadline) -> Mapping[str, KnownShard]:
+        async with self._call(deadline), self._redis.pipeline(transaction=False) as pipe:
+            pipe.hgetall(self._key("incarnations"))
+            pipe.hgetall(self._key("beats"))
+            incarnations, beats = cast("list[dict[str, str]]", await pipe.execute())
+            return {
+                shard_id: KnownShard(incarnation, int(beats.get(shard_id, 0)))
+                for shard_id, incarnation in incarnations.items()
+            }
+
+    async def put_known_shard(self, shard_id: str, known: KnownShard, deadline: Deadline) -> KnownShard:
+        incarnations = self._key("incarnations")
+        async with self._call(deadline), self._redis.pipeline(transaction=False) as pipe:
+            pipe.hsetnx(incarnations, shard_id, known.incarnation)
+            pipe.hget(incarnations, shard_id)
+            pipe.eval(_PUT_BEAT, 1, self._key("beats"), shard_id, str(known.beat))
+            _, incarnation, beat = await pipe.execute()
+            return KnownShard(incarnation, int(beat))
+
+    async def load_map(self, deadline: Deadline) -> ShardMapSnapshot | None:
+        self._check_claimed()
+        async with self._call(deadline):
+            body = cast("str | None", await cast("Any", self._redis.hget(self._key("map"), "body")))
+            return None if body is None else ShardMapSnapshot.decode(body)
+
+    async def put_map(self, snapshot: ShardMapSnapshot, expected_version: int, deadline: Deadline) -> bool:
+        self._check_claimed()
+        keys = (self._key("map"), self._key("map:changed"))
+        values = (str(expected_version), str(snapshot.version), snapshot.encode().decode())
+        async with self._call(deadline):
+            return bool(await cast("Any", self._redis.eval(_PUT_MAP, 2, *keys, *values)))
+
+    async def watch_map(self, known_version: int) -> AsyncGenerator[ShardMapSnapshot | None]:
+        last: int | None = known_version
+        failures = 0
+        while True:
+            try:
+                async with self._redis.pubsub() as wake_ups:
+                    await wake_ups.subscribe(self._key("map:changed"))
+                    while True:
+                        snapshot = await self.load_map(Deadline.after(self._settings.call_timeout_s))
+                        failures = 0
+                        version = None if snapshot is None else snapshot.version
+                        if version != last:
+                            last = version
+                            yield snapshot
+                        await wake_ups.get_message(
+                            ignore_subscribe_messages=True, timeout=self._settings.poll_interval_s
+                        )
+            except (CatalogUnavailable, RedisError, OSError, TimeoutError):
+                failures += 1
+                await asyncio.sleep(self._settings.reconnect.pause_s(failures, self._rng))
+
+    # --- placements -------------------------------------------------------------------------------
+
+    async def get_placements(self, group_ids: Sequence[str], deadline: Deadline) -> Mapping[str, Placement]:
+        self._check_claimed()
+        found: dict[str, Placement] = {}
+        for start in range(0, len(group_ids), RECORDS_PER_ROUND_TRIP_MAX):
+            batch = group_ids[start : start + RECORDS_PER_ROUND_TRIP_MAX]
+            async with self._call(deadline), self._redis.pipeline(transaction=False) as pipe:
+                for group_id in batch:
+                    pipe.hmget(self._key(f"group:{group_id}"), ["shard", "space", "epoch"])
+                records = cast("list[list[str | None]]", await pipe.execute())
+                for group_id, (shard_id, space, epoch) in zip(batch, records, strict=True):
+                    if shard_id is not None and space is not None and epoch is not None:
+                        found[group_id] = Placement(group_id, shard_id, space, int(epoch))
+        return found
+
+    async def put_placements(self, placements: Sequence[Placement], deadline: Deadline) -> None:
+        self._check_claimed()
+        for start in range(0, len(placements), RECORDS_PER_ROUND_TRIP_MAX):
+            async with self._call(deadline), self._redis.pipeline(transaction=False) as pipe:
+                for placement in placements[start : start + RECORDS_PER_ROUND_TRIP_MAX]:
+                    key = self._key(f"group:{placement.group_id}")
+                    values = (str(placement.epoch), placement.shard_id, placement.space)
+                    pipe.eval(_PUT_PLACEMENT, 1, key, *values)
+                await pipe.execute()
+
+    def _check_claimed(self) -> None:
+        if self._problem:
+            raise CatalogUnavailable(self._problem)
+
+    @asynccontextmanager
+    async def _call(self, deadline: Deadline) -> AsyncGenerator[None]:
+        """One round trip: bounded in time, every failure as CatalogUnavailable, without addresses."""
+        try:
+            async with asyncio.timeout(min(deadline.remaining_s(), self._settings.call_timeout_s)):
+                yield
+        except TimeoutError as error:
+            raise CatalogUnavailable("no answer in time") from error
+        except (RedisError, OSError) as error:
+            raise CatalogUnavailable(type(error).__name__) from error
+        except ValueError as error:
+            raise CatalogUnavailable("a record in it is unreadable") from error

@@ -1,0 +1,243 @@
+"""The one way from a group to the shard that owns it."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+from drivers.contract import Fence, ShardDriver
+from drivers.deadline import Deadline
+from drivers.errors import GraphgateError, ShardIdentityError, ShardUnavailable
+from shard_router.backoff import Backoff
+from shard_router.catalog_port import PlacementCatalog
+from shard_router.clock import Clock, SystemClock
+from shard_router.errors import GroupNotFound, PlacementUnsettled, ShardUnknown, StalePlacement
+from shard_router.fan_out import FanOut, ShardCall
+from shard_router.fleet import Fleet
+from shard_router.placement import Placement
+from shard_router.placement_hints import HintSettings, PlacementHints
+from shard_router.placing import Placing
+from shard_router.root_register import RootRegister
+from shard_router.routing import GroupPage, Located, Route, ShardReply
+from shard_router.scope import Scope
+from shard_router.single_flight import SingleFlight
+
+OWNER_ATTEMPTS_MAX = 8
+"""Calls to on_owner's shards until PlacementUnsettled; with the pauses about half a second in all."""
+
+_STALE_PAUSE = Backoff(first_s=0.01, pause_s_max=0.25)
+
+type OwnerCall[T] = Callable[[ShardDriver, Placement], Awaitable[T]]
+
+
+@dataclass(frozen=True, slots=True)
+class RouterSettings:
+    groups_max: int = 10_000
+    """Groups in the scope of one request."""
+    lookup_s_max: float = 10.0
+    """Of a lookup that several callers share."""
+    hints: HintSettings = field(default_factory=HintSettings)
+
+
+class Router:
+    """Safe for concurrent use. Every call ends by its deadline."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        catalog: PlacementCatalog | None,
+        settings: RouterSettings | None = None,
+        clock: Clock | None = None,
+        rng: Random | None = None,
+    ) -> None:
+        self._settings = settings or RouterSettings()
+        self._fleet = fleet
+        self._clock = clock or SystemClock()
+        self._rng = rng or Random()  # noqa: S311 - jitter
+        self._hints = PlacementHints(catalog, self._settings.hints, self._clock)
+        register = RootRegister(fleet, self._clock.wall_us)
+        self._placing = Placing(fleet, register, self._hints)
+        self._fan_out = FanOut(fleet)
+        self._scope = Scope(fleet, register, self._hints, self._fan_out)
+        flight_s_max = self._settings.lookup_s_max
+        self._finds = SingleFlight[str, Placement | None]("the group's placement", flight_s_max)
+        self._findings_again = SingleFlight[Placement, Placement]("the group's placement", flight_s_max)
+        self._creations = SingleFlight[str, Placement]("the group's placement", flight_s_max)
+
+    async def close(self) -> None:
+        """Ends the lookups that still run; the fleet is its owner's to close."""
+        await self._finds.close()
+        await self._findings_again.close()
+        await self._creations.close()
+
+    @property
+    def catalog_problem(self) -> GraphgateError | None:
+        """Why placements were last looked up without the catalog."""
+        return self._hints.catalog_problem
+
+    # --- one group --------------------------------------------------------------------------------
+
+    async def find(self, group_id: str, deadline: Deadline) -> Placement | None:
+        """A hint, else what the register says; None: the group does not exist.
+
+        Raises PlacementLost, PlacementUnsettled, FleetNotFounded, ShardError, DeadlinePassed.
+        """
+        cached = self._hints.cached(group_id)
+        if cached is not None:
+            return cached
+        return await self._finds.run(
+            group_id, lambda lookup: self._placing.hint_or_find(group_id, lookup), deadline
+        )
+
+    async def place(self, group_id: str, deadline: Deadline) -> Placement:
+        """As find, but a group that does not exist is created.
+
+        Also raises NoShardTakesGroups, ForeignFleet, TwoRootRings.
+        """
+        cached = self._hints.cached(group_id)
+        if cached is not None:
+            return cached
+        return await self._creations.run(
+            group_id, lambda lookup: self._placing.place(group_id, lookup), deadline
+        )
+
+    async def on_owner[T](
+        self,
+        group_id: str,
+        deadline: Deadline,
+        call: OwnerCall[T],
+        *,
+        create: bool,
+        writes: bool = True,
+    ) -> T:
+        """Runs the call at the shard that owns the group, again where that has changed.
+
+        `call` raises StalePlacement when the fence that it read, or the write that it sent, says
+        that the shard does not own the group; it may be run several times. `create` makes a group
+        that does not exist; `writes` (any write, so that the shard's beat goes on) may be False for
+        a call that only reads.
+        Raises GroupNotFound, PlacementUnsettled, what place raises and what the call raises.
+        """
+        stale: Placement | None = None
+        placement: Placement | None = None
+        for attempt in range(1, OWNER_ATTEMPTS_MAX + 1):
+            deadline.check(f"the shard of group {group_id} was asked")
+            try:
+                if placement is None:
+                    placement = await self._look_up(group_id, stale, create, deadline)
+                return await self._call(placement, call, deadline, writes)
+            except (StalePlacement, PlacementUnsettled):
+                stale, placement = placement or stale, None
+                # The first time a hint was old; from then on an owner is changing: give it time.
+                if attempt > 1:
+                    await self._pause(attempt - 1, deadline)
+            except (ShardUnavailable, ShardUnknown, ShardIdentityError) as error:
+                if placement is None:
+                    raise
+                # The hint may be older than the removal of that shard.
+                stale, placement = placement, await self._elsewhere(placement, error, deadline)
+        raise PlacementUnsettled(group_id, f"its owner changed during {OWNER_ATTEMPTS_MAX} attempts")
+
+    async def _look_up(
+        self, group_id: str, stale: Placement | None, create: bool, deadline: Deadline
+    ) -> Placement:
+        """Raises GroupNotFound."""
+        if stale is not None:
+            return await self._find_again(stale, deadline)
+        placement = await (self.place if create else self.find)(group_id, deadline)
+        if placement is None:
+            raise GroupNotFound(group_id)
+        return placement
+
+    async def _call[T](self, placement: Placement, call: OwnerCall[T], deadline: Deadline, writes: bool) -> T:
+        return await self._fleet.on_shard(
+            placement.shard_id, deadline, lambda driver: call(driver, placement), writes=writes
+        )
+
+    async def _find_again(self, stale: Placement, deadline: Deadline) -> Placement:
+        return await self._findings_again.run(
+            stale, lambda lookup: self._placing.find_again(stale, lookup), deadline
+        )
+
+    async def _elsewhere(self, tried: Placement, error: GraphgateError, deadline: Deadline) -> Placement:
+        """Where the register places the group, if that is another place; else raises `error`."""
+        try:
+            placement = await self._find_again(tried, deadline)
+        except GraphgateError:
+            raise error from None
+        if placement.place == tried.place:
+            raise error
+        return placement
+
+    async def _pause(self, attempt: int, deadline: Deadline) -> None:
+        pause_s = _STALE_PAUSE.pause_s(attempt, self._rng)
+        await self._clock.sleep(min(pause_s, deadline.remaining_s()))
+
+    async def describe_group(self, group_id: str, deadline: Deadline) -> tuple[str, Fence]:
+        """The shard that owns the group and its fence. Raises as on_owner."""
+
+        async def read(driver: ShardDriver, placement: Placement) -> tuple[str, Fence]:
+            fence = (await driver.read_fences([placement.ref], deadline)).get(group_id)
+            if fence is None or not fence.owns:
+                raise StalePlacement(fence)
+            return placement.shard_id, fence
+
+        return await self.on_owner(group_id, deadline, read, create=False, writes=False)
+
+    # --- many groups ------------------------------------------------------------------------------
+
+    async def locate(
+        self,
+        group_ids: Sequence[str],
+        deadline: Deadline,
+        *,
+        fresh: bool = False,
+        allow_partial: bool = False,
+    ) -> Located:
+        """Where these groups are, and which are nowhere.
+
+        `fresh` for groups whose refs were stale: asks the register only, and a group that it does
+        not know has lost its data. Raises ScopeTooLarge, FleetNotFounded and, unless
+        `allow_partial`, what kept a group from being found.
+        """
+        return await self._scope.locate(
+            group_ids,
+            deadline,
+            groups_max=self._settings.groups_max,
+            fresh=fresh,
+            allow_partial=allow_partial,
+        )
+
+    async def all_owned(
+        self, deadline: Deadline, groups_max: int | None = None, *, allow_partial: bool = False
+    ) -> Located:
+        """Every group of the fleet, by asking the shards. Raises ScopeTooLarge and, unless
+        `allow_partial`, what a shard failed with."""
+        limit = self._settings.groups_max if groups_max is None else groups_max
+        return await self._scope.all_owned(deadline, groups_max=limit, allow_partial=allow_partial)
+
+    async def list_groups(
+        self, after: str, limit: int, deadline: Deadline, *, allow_partial: bool = False
+    ) -> GroupPage:
+        """The next `limit` groups after `after` by group_id, of all shards. Raises, unless
+        `allow_partial`, what a shard failed with."""
+        return await self._scope.list_groups(after, limit, deadline, allow_partial=allow_partial)
+
+    # --- many shards ------------------------------------------------------------------------------
+
+    def shards_of(self, route: Route) -> tuple[str, ...]:
+        return self._fan_out.shards_of(route)
+
+    async def fan_out[T](
+        self, calls: Mapping[str, ShardCall[T]], deadline: Deadline, *, all_or_nothing: bool = False
+    ) -> Mapping[str, ShardReply[T]]:
+        """Runs one call per shard in parallel, each through its shard's gate; replies by shard_id.
+
+        A shard's GraphgateError is its reply's outcome. With `all_or_nothing` the first one is
+        raised and the calls that still run are cancelled.
+        """
+        return await self._fan_out.run(calls, deadline, all_or_nothing=all_or_nothing)
+
+    async def fan_out_all[T](self, calls: Mapping[str, ShardCall[T]], deadline: Deadline) -> Mapping[str, T]:
+        """fan_out with all_or_nothing, for callers that want the results alone."""
+        replies = await self._fan_out.run(calls, deadline, all_or_nothing=True)
+        return {shard_id: reply.result() for shard_id, reply in replies.items()}

@@ -1,0 +1,210 @@
+"""The connection of this gateway to one shard: checked before it is used, and again after every doubt.
+
+    CONNECTING --admitted--> READY --a call or a check fails--> CONNECTING
+        |  |                   |
+        |  +--no answer--> UNREACHABLE --tried again, ever more slowly--> READY
+        +--wrong shard--> REFUSED ------tried again, ever more slowly--> READY
+
+One task per shard connects, checks and beats, so that a shard that comes back meets one connection
+attempt per gateway and not one per waiting call.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+
+from drivers.contract import ShardDriver
+from drivers.deadline import Deadline
+from drivers.errors import GraphgateError, OutcomeUnknown, ShardIdentityError, ShardUnavailable
+from shard_router.backoff import Backoff
+from shard_router.charter import Charter
+from shard_router.clock import Clock
+from shard_router.gate import ShardGate
+
+_LOG = logging.getLogger(__name__)
+
+_RECONNECT = Backoff(first_s=0.2, pause_s_max=15.0)
+
+
+class LinkState(StrEnum):
+    CONNECTING = "CONNECTING"
+    READY = "READY"
+    UNREACHABLE = "UNREACHABLE"
+    REFUSED = "REFUSED"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSettings:
+    connect_timeout_s: float = 5.0
+    """Of one attempt, and of one check."""
+    schema_timeout_s: float = 60.0
+    """Of making the indexes of a new shard."""
+    check_interval_s: float = 5.0
+    """Between checks of a shard in use. Interval and timeout together stay within the 10 s in which
+    a shard that is written to must beat."""
+    reconnect: Backoff = _RECONNECT
+
+
+class ShardLink:
+    def __init__(
+        self,
+        driver: ShardDriver,
+        charter: Charter,
+        gate: ShardGate,
+        settings: LinkSettings,
+        clock: Clock,
+        rng: Random,
+        on_ready: Callable[[], None],
+    ) -> None:
+        self.gate = gate
+        self._driver = driver
+        self._charter = charter
+        self._settings = settings
+        self._clock = clock
+        self._rng = rng
+        self._on_ready = on_ready
+        self._state = LinkState.CONNECTING
+        self._problem: GraphgateError | None = None
+        self._generation = 0
+        """Counts admissions: a call that began under an earlier one says nothing about this one."""
+        self._decided = asyncio.Event()
+        """Set while the state is not CONNECTING."""
+        self._doubt = asyncio.Event()
+        self._wrote = False
+        self._opened = False
+
+    @property
+    def shard_id(self) -> str:
+        return self._driver.shard_id
+
+    @property
+    def state(self) -> LinkState:
+        return self._state
+
+    @property
+    def problem(self) -> GraphgateError | None:
+        """Why the shard is UNREACHABLE or REFUSED."""
+        return self._problem
+
+    async def decided(self, deadline: Deadline) -> None:
+        """Returns when the attempt that runs has ended, or raises ShardUnavailable at the deadline."""
+        try:
+            async with asyncio.timeout(deadline.remaining_s()):
+                await self._decided.wait()
+        except TimeoutError as error:
+            raise ShardUnavailable(self.shard_id, "still connecting") from error
+
+    async def run[T](
+        self, call: Callable[[ShardDriver], Awaitable[T]], deadline: Deadline, *, writes: bool
+    ) -> T:
+        """Runs the call on the checked shard. `writes` keeps the shard's beat going.
+
+        Raises ShardGateFull, ShardUnavailable or ShardIdentityError without calling, else what the
+        call raises.
+        """
+        async with self.gate.slot(deadline):
+            if self._state is LinkState.CONNECTING:
+                await self.decided(deadline)
+            self._check_ready()
+            generation = self._generation
+            self._wrote |= writes
+            try:
+                return await call(self._driver)
+            except (ShardUnavailable, OutcomeUnknown):
+                if generation == self._generation and self._state is LinkState.READY:
+                    self._enter(LinkState.CONNECTING, None)
+                    self._doubt.set()
+                raise
+
+    def _check_ready(self) -> None:
+        match self._state:
+            case LinkState.READY:
+                return
+            case LinkState.REFUSED if self._problem is not None:
+                raise self._problem.with_traceback(None)
+            case _:
+                why = "not connected" if self._problem is None else type(self._problem).__name__
+                raise ShardUnavailable(self.shard_id, why) from self._problem
+
+    # --- the one task of the shard ----------------------------------------------------------------
+
+    async def keep_connected(self) -> None:
+        """Runs until it is cancelled."""
+        try:
+            failures = 0
+            while True:
+                problem = await self._attempt(self._connect)
+                if problem is None:
+                    failures = 0
+                    problem = await self._stay()
+                if problem is not None:
+                    failures += 1
+                    refused = isinstance(problem, ShardIdentityError)
+                    self._enter(LinkState.REFUSED if refused else LinkState.UNREACHABLE, problem)
+                    await self._clock.sleep(self._settings.reconnect.pause_s(failures, self._rng))
+        finally:
+            await self._driver.close()
+
+    async def _connect(self) -> None:
+        if not self._opened:
+            await self._driver.open()
+            self._opened = True
+        marker = await self._charter.admit(self.shard_id, Deadline.after(self._settings.connect_timeout_s))
+        self._driver.use_marker(marker)
+        await self._driver.ensure_schema(Deadline.after(self._settings.schema_timeout_s))
+        self._doubt.clear()
+        self._generation += 1
+        self._enter(LinkState.READY, None)
+        self._on_ready()
+
+    async def _stay(self) -> GraphgateError | None:
+        """Until there is a doubt (None: connect anew at once) or a certainty that it is refused."""
+        while not await self._clock.wait(self._doubt, self._settings.check_interval_s):
+            problem = await self._attempt(self._check)
+            if isinstance(problem, ShardIdentityError):
+                return problem
+            if problem is not None:
+                self._enter(LinkState.CONNECTING, None)
+                return None
+        return None
+
+    async def _check(self) -> None:
+        wrote, self._wrote = self._wrote, False
+        try:
+            await self._charter.recheck(
+                self.shard_id, wrote, Deadline.after(self._settings.connect_timeout_s)
+            )
+        except BaseException:
+            self._wrote |= wrote
+            raise
+
+    async def _attempt(self, step: Callable[[], Awaitable[None]]) -> GraphgateError | None:
+        try:
+            await step()
+        except GraphgateError as error:
+            return error
+        except Exception:
+            # The task must live: a bug on the way to one shard is reported and tried again.
+            _LOG.exception("shard %s: unexpected failure", self.shard_id)
+            return ShardUnavailable(self.shard_id, "internal error")
+        return None
+
+    def _enter(self, state: LinkState, problem: GraphgateError | None) -> None:
+        if (state, str(problem)) != (self._state, str(self._problem)):
+            _LOG.log(
+                logging.INFO if problem is None else logging.WARNING,
+                "shard %s: %s -> %s%s",
+                self.shard_id,
+                self._state,
+                state,
+                "" if problem is None else f": {problem}",
+            )
+        self._state = state
+        self._problem = problem
+        if state is LinkState.CONNECTING:
+            self._decided.clear()
+        else:
+            self._decided.set()

@@ -1,0 +1,111 @@
+"""The fleet's shards as one immutable snapshot: what each weighs and may be used for."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import lru_cache
+from typing import Self
+
+import orjson
+
+from drivers.contract import Engine
+from shard_router.errors import NoShardTakesGroups
+from shard_router.ring import HashRing, RingMember
+
+
+class ShardState(StrEnum):
+    ACTIVE = "ACTIVE"
+    CORDONED = "CORDONED"
+    """Takes no new groups."""
+    DRAINING = "DRAINING"
+    """Takes no new groups; the planner moves its groups away."""
+    REMOVED = "REMOVED"
+    """Kept in the map so that its id is never given out again; not searched."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShardInfo:
+    shard_id: str
+    """1 to 64 of A-Z a-z 0-9 _ - ."""
+    engine: Engine
+    weight: float = 1.0
+    """0 to 100 in steps of 0.01: share of the new groups relative to the other shards. 0 takes none."""
+    zone: str = ""
+    state: ShardState = ShardState.ACTIVE
+
+    @property
+    def takes_groups(self) -> bool:
+        return self.state is ShardState.ACTIVE and self.weight > 0
+
+
+@dataclass(frozen=True, slots=True)
+class ShardMapSnapshot:
+    version: int
+    """Grows by every change; 0 is a map made of settings that the catalog has not seen."""
+    fleet: str
+    shards: tuple[ShardInfo, ...]
+    """Sorted by shard_id, each once."""
+
+    def __post_init__(self) -> None:
+        ids = [shard.shard_id for shard in self.shards]
+        if ids != sorted(set(ids)):
+            raise ValueError(f"shards {ids} of a map must be sorted and each named once")
+
+    @classmethod
+    def of(cls, version: int, fleet: str, shards: Iterable[ShardInfo]) -> Self:
+        return cls(version, fleet, tuple(sorted(shards, key=lambda shard: shard.shard_id)))
+
+    @property
+    def placement_ring(self) -> HashRing:
+        """The ring of the shards that take groups. Raises NoShardTakesGroups."""
+        return self.placement_ring_without(frozenset())
+
+    def placement_ring_without(self, away: frozenset[str]) -> HashRing:
+        """The placement ring without the shards in `away`: only their groups land elsewhere.
+
+        Raises NoShardTakesGroups.
+        """
+        taking = [shard for shard in self.shards if shard.takes_groups]
+        members = tuple(RingMember(s.shard_id, s.weight) for s in taking if s.shard_id not in away)
+        if not members:
+            why = f"{len(taking)} of {len(self.shards)} are ACTIVE with a weight above 0, none is reachable"
+            raise NoShardTakesGroups(why)
+        return _ring(members, self.version)
+
+    def get(self, shard_id: str) -> ShardInfo | None:
+        return next((shard for shard in self.shards if shard.shard_id == shard_id), None)
+
+    def with_absent(self, configured: Iterable[ShardInfo]) -> Self:
+        """This map plus the configured shards that it does not know; what it knows stays as it is."""
+        known = {shard.shard_id for shard in self.shards}
+        absent = [shard for shard in configured if shard.shard_id not in known]
+        return self.of(self.version, self.fleet, (*self.shards, *absent)) if absent else self
+
+    def at_version(self, version: int) -> Self:
+        return replace(self, version=version)
+
+    def encode(self) -> bytes:
+        shards = [
+            {"id": s.shard_id, "engine": s.engine, "weight": s.weight, "zone": s.zone, "state": s.state}
+            for s in self.shards
+        ]
+        return orjson.dumps({"version": self.version, "fleet": self.fleet, "shards": shards})
+
+    @classmethod
+    def decode(cls, text: bytes | str) -> Self:
+        """Raises ValueError for text that no gateway of this version wrote."""
+        try:
+            values = orjson.loads(text)
+            shards = (
+                ShardInfo(s["id"], Engine(s["engine"]), float(s["weight"]), s["zone"], ShardState(s["state"]))
+                for s in values["shards"]
+            )
+            return cls.of(int(values["version"]), str(values["fleet"]), shards)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"the text is no shard map ({error!r}); rebuild the catalog") from error
+
+
+@lru_cache(maxsize=32)
+def _ring(members: tuple[RingMember, ...], version: int) -> HashRing:
+    """Building a ring takes milliseconds, a placement microseconds."""
+    return HashRing.build(members, version)

@@ -1,0 +1,60 @@
+"""Every engine does what the model does, whatever calls are made in whatever order.
+
+GRAPHGATE_EXAMPLES=20 runs twenty times as many programs, other ones every time; a failing program is printed
+with the line that reproduces it (`@reproduce_failure`), a run with `--hypothesis-seed`.
+"""
+
+import itertools
+import os
+import secrets
+
+import pytest
+from hypothesis import HealthCheck, given, note, settings
+
+from drivers.contract import Engine, Fence, FenceState, GroupRef, ShardDriver
+from tests.contract.machine import Machine
+from tests.contract.programs import Step, programs
+from tests.contract.tenant import Tenant, soon
+from tests.model_driver import ModelDriver
+
+EXAMPLES = 25
+FACTOR = int(os.environ.get("GRAPHGATE_EXAMPLES", "1"))
+GROUPS = 2
+
+_run = secrets.token_hex(4)
+_numbers = itertools.count()
+
+
+async def _machine(driver: ShardDriver, number: int) -> Machine:
+    """Two groups with names that only this program has."""
+    tenants: list[Tenant] = []
+    for n in range(GROUPS):
+        group_id = f"program-{_run}-{number}-{n}"
+        await driver.create_fence(Fence(group_id, 1, FenceState.OPEN), soon())
+        tenants.append(Tenant(driver, GroupRef(group_id)))
+    return Machine(tenants)
+
+
+@pytest.mark.timeout(300 * FACTOR)
+@settings(
+    max_examples=EXAMPLES * FACTOR,
+    deadline=None,
+    derandomize=FACTOR == 1,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(program=programs(GROUPS))
+async def test_any_program_has_the_same_answers_as_on_the_model(
+    driver: ShardDriver, program: list[Step]
+) -> None:
+    """Every answer of every call, and the whole state at the end, equal those of the contract's model."""
+    number = next(_numbers)
+    real, model = (
+        await _machine(driver, number),
+        await _machine(ModelDriver("model", Engine.FALKORDB), number),
+    )
+    for step in program:
+        note(f"{step}")
+        assert await real.run(step) == await model.run(step)
+    assert await real.settle() == await model.settle()

@@ -1,0 +1,120 @@
+"""One hop along the graph, bounded per entity."""
+
+from drivers.contract import ExpandedEdge, ExpandQuery, ExpandRead
+from drivers.graph_model import Kind
+from tests.contract.conftest import OpenTenant
+from tests.contract.rows import entity, episode, fact, mention, new_uuid, uuids
+from tests.contract.tenant import Tenant, soon
+
+
+async def _expand(tenant: Tenant, *entities: str, along: Kind = Kind.FACT, most: int = 100) -> ExpandRead:
+    query = ExpandQuery(tenant.ref.group_id, tenant.ref.space, entities, along, most)
+    return await tenant.driver.expand([query], soon())
+
+
+def _uuids(tenant: Tenant, read: ExpandRead) -> list[str]:
+    return [edge.uuid for edge in read.edges.get(tenant.ref.group_id, ())]
+
+
+async def test_facts_are_followed_both_ways(tenant: Tenant) -> None:
+    """Facts from and to an entity, with their real direction; a fact of an entity with itself once."""
+    a, b, c = (entity(name) for name in "abc")
+    out, back, loop, other = (
+        fact(a.uuid, b.uuid),
+        fact(c.uuid, a.uuid),
+        fact(a.uuid, a.uuid),
+        fact(b.uuid, c.uuid),
+    )
+    await tenant.write(a, b, c, out, back, loop, other)
+    read = await _expand(tenant, a.uuid)
+    assert set(read.edges[tenant.ref.group_id]) == {
+        ExpandedEdge(edge.uuid, edge.source_uuid, edge.target_uuid) for edge in (out, back, loop)
+    }
+    assert len(_uuids(tenant, read)) == 3
+    assert read.fences == {tenant.ref.group_id: await tenant.fence()}
+
+
+async def test_an_edge_between_two_asked_entities_comes_once(tenant: Tenant) -> None:
+    """Each edge is in the answer once, however many of its ends were asked for."""
+    a, b = entity("a"), entity("b")
+    claims = [fact(a.uuid, b.uuid), fact(b.uuid, a.uuid)]
+    await tenant.write(a, b, *claims)
+    read = await _expand(tenant, a.uuid, b.uuid)
+    assert sorted(_uuids(tenant, read)) == sorted(claim.uuid for claim in claims)
+
+
+async def test_the_newest_edges_of_each_entity_are_taken(tenant: Tenant) -> None:
+    """A hub gives its newest edges up to the bound, by created_at, then uuid; a bound for each entity."""
+    hub, quiet, far = entity("hub"), entity("quiet"), entity("far")
+    await tenant.write(hub, quiet, far)
+    batches = [uuids(3) for _ in range(4)]
+    for batch in batches:
+        await tenant.write(*(fact(hub.uuid, far.uuid, at=at) for at in reversed(batch)))
+    lone = fact(far.uuid, quiet.uuid)
+    await tenant.write(lone)
+    newest = [at for batch in reversed(batches) for at in batch]
+    for most in (1, 3, 5, 12, 50):
+        assert _uuids(tenant, await _expand(tenant, hub.uuid, most=most)) == newest[:most]
+    both = await _expand(tenant, hub.uuid, quiet.uuid, most=4)
+    assert set(_uuids(tenant, both)) == {*newest[:4], lone.uuid}
+
+
+async def test_changing_a_fact_does_not_make_it_newer(tenant: Tenant) -> None:
+    """The order is of creation, not of the last change."""
+    a = entity("a")
+    old, new = fact(a.uuid, a.uuid), fact(a.uuid, a.uuid)
+    await tenant.write(a, old)
+    await tenant.write(new)
+    await tenant.write(fact(a.uuid, a.uuid, "changed", at=old.uuid))
+    assert _uuids(tenant, await _expand(tenant, a.uuid, most=1)) == [new.uuid]
+
+
+async def test_mentions_lead_to_episodes(tenant: Tenant) -> None:
+    """Along mentions: source is the episode, target the entity; facts are not followed, nor mentions from
+    facts' queries."""
+    a, b = entity("a"), entity("b")
+    one, two = episode("1"), episode("2")
+    links = [mention(one.uuid, a.uuid), mention(two.uuid, a.uuid), mention(two.uuid, b.uuid)]
+    await tenant.write(a, b, one, two, *links, fact(a.uuid, b.uuid))
+    read = await _expand(tenant, a.uuid, along=Kind.MENTION)
+    assert set(read.edges[tenant.ref.group_id]) == {
+        ExpandedEdge(links[0].uuid, one.uuid, a.uuid),
+        ExpandedEdge(links[1].uuid, two.uuid, a.uuid),
+    }
+    assert len(_uuids(tenant, await _expand(tenant, a.uuid, along=Kind.MENTION, most=1))) == 1
+
+
+async def test_unknown_entities_and_groups_have_no_edges(tenant: Tenant) -> None:
+    """What is not there is left out, without an error."""
+    a = entity("a")
+    await tenant.write(a, fact(a.uuid, a.uuid))
+    assert len(_uuids(tenant, await _expand(tenant, new_uuid(), a.uuid))) == 1
+    assert _uuids(tenant, await _expand(tenant, new_uuid())) == []
+    assert _uuids(tenant, await _expand(tenant)) == []
+    stranger = ExpandQuery(f"{tenant.ref.group_id}-x", "", (a.uuid,), Kind.FACT, 10)
+    read = await tenant.driver.expand([stranger], soon())
+    assert (list(read.edges.get(stranger.group_id, ())), dict(read.fences)) == ([], {})
+    nothing = await tenant.driver.expand([], soon())
+    assert (dict(nothing.edges), dict(nothing.fences)) == ({}, {})
+
+
+async def test_many_groups_are_expanded_in_one_call(open_tenant: OpenTenant) -> None:
+    """Each group along its own edges, facts in one and mentions in another, with every fence."""
+    base = new_uuid()
+    tenants = [await open_tenant(f"{base}-{n}") for n in range(5)]
+    a, what = entity("a"), episode("x")
+    expected: dict[str, set[str]] = {}
+    queries: list[ExpandQuery] = []
+    for n, tenant in enumerate(tenants):
+        claims = [fact(a.uuid, a.uuid) for _ in range(n)]
+        link = mention(what.uuid, a.uuid)
+        await tenant.write(a, what, link, *claims)
+        along = Kind.MENTION if n == 4 else Kind.FACT
+        queries.append(ExpandQuery(tenant.ref.group_id, "", (a.uuid,), along, 2))
+        expected[tenant.ref.group_id] = {link.uuid} if n == 4 else {c.uuid for c in claims}
+    read = await tenants[0].driver.expand(queries, soon())
+    for query in queries:
+        found = [edge.uuid for edge in read.edges.get(query.group_id, ())]
+        assert set(found) <= expected[query.group_id]
+        assert len(found) == min(2, len(expected[query.group_id]))
+    assert read.fences == {tenant.ref.group_id: await tenant.fence() for tenant in tenants}

@@ -1,0 +1,305 @@
+"""The driver contract as plain dictionaries: the executable specification that real engines are held to.
+
+Every method has exactly one point at which it waits, `step`, before it looks at or changes
+anything; what follows is one uninterrupted block, so that each call is atomic by construction. A
+test overrides `step` to interleave calls, to delay them or to raise a fault in them.
+
+What the contract leaves to the engine is chosen here in the simplest way and not to be relied on:
+the ranking of keyword candidates, and where `changes` cuts within its limit.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from unicodedata import category
+
+import numpy as np
+
+from drivers.contract import (
+    ROWS_PER_WRITE_MAX,
+    SCHEMA_VERSION,
+    Changes,
+    Engine,
+    ExpandedEdge,
+    ExpandQuery,
+    ExpandRead,
+    Fence,
+    GroupRef,
+    ImageRequest,
+    Images,
+    IncidentEdge,
+    KeywordHit,
+    KeywordQuery,
+    KeywordRead,
+    ListOrder,
+    ListQuery,
+    RowsRead,
+    SchemaItem,
+    SchemaReport,
+    ScoredRow,
+    SemanticQuery,
+    SemanticRead,
+    ShardMarker,
+    Tombstone,
+    WriteOutcome,
+    WritePlan,
+)
+from drivers.deadline import Deadline
+from drivers.errors import RowLimitExceeded
+from drivers.graph_model import Community, Entity, Episode, Fact, Kind, Vector
+from drivers.row_codec import kind_of, term_count_of
+from drivers.row_key import RowKey
+from tests.model_group import GroupState, apply_plan, every_kind, incident, read, vector_of
+
+SCHEMA_ITEMS = tuple(f"range:{kind}(pk)" for kind in Kind)
+
+
+class ModelDriver:
+    """drivers.contract.ShardDriver in memory. `groups` is its whole state, by (space, group_id)."""
+
+    def __init__(self, shard_id: str, engine: Engine = Engine.FALKORDB) -> None:
+        self._shard_id = shard_id
+        self._engine = engine
+        self.groups: dict[tuple[str, str], GroupState] = {}
+        self.marker: ShardMarker | None = None
+        self.settings: ShardMarker | None = None
+        """What use_marker was told."""
+        self.has_schema = False
+
+    async def step(self, name: str) -> None:
+        """The one await point of the method `name`; a test overrides it."""
+
+    # --- the shard --------------------------------------------------------------------------------
+
+    @property
+    def shard_id(self) -> str:
+        return self._shard_id
+
+    @property
+    def engine(self) -> Engine:
+        return self._engine
+
+    async def open(self) -> None:
+        await self.step("open")
+
+    async def close(self) -> None:
+        await self.step("close")
+
+    async def ping(self, deadline: Deadline) -> None:
+        await self._begin("ping", deadline)
+
+    async def read_marker(self, deadline: Deadline) -> ShardMarker | None:
+        await self._begin("read_marker", deadline)
+        return self.marker
+
+    async def create_marker(self, marker: ShardMarker, deadline: Deadline) -> ShardMarker:
+        await self._begin("create_marker", deadline)
+        self.marker = self.marker or marker
+        return self.marker
+
+    async def advance_beat(self, seen: int, beat: int, deadline: Deadline) -> int:
+        await self._begin("advance_beat", deadline)
+        if self.marker is None:
+            return 0
+        if self.marker.beat == seen:
+            self.marker = replace(self.marker, beat=beat)
+        return self.marker.beat
+
+    def use_marker(self, marker: ShardMarker) -> None:
+        self.settings = marker
+
+    async def ensure_schema(self, deadline: Deadline) -> None:
+        await self._begin("ensure_schema", deadline)
+        self.has_schema = True
+
+    async def describe_schema(self, deadline: Deadline) -> SchemaReport:
+        await self._begin("describe_schema", deadline)
+        state = "READY" if self.has_schema else "MISSING"
+        items = tuple(SchemaItem(name, "", state) for name in SCHEMA_ITEMS)
+        return SchemaReport(self._engine, f"model {SCHEMA_VERSION}", items)
+
+    async def drop_schema(self, deadline: Deadline) -> None:
+        await self._begin("drop_schema", deadline)
+        self.has_schema = False
+
+    # --- fences -----------------------------------------------------------------------------------
+
+    async def create_fence(self, fence: Fence, deadline: Deadline) -> Fence:
+        await self._begin("create_fence", deadline)
+        group = self.groups.setdefault(self._address(GroupRef(fence.group_id, fence.space)), GroupState())
+        group.fence = group.fence or replace(fence, stats=every_kind(fence.stats))
+        return group.fence
+
+    async def read_fences(self, refs: Sequence[GroupRef], deadline: Deadline) -> Mapping[str, Fence]:
+        await self._begin("read_fences", deadline)
+        return self._fences(refs)
+
+    async def list_fences(self, after: str, limit: int, deadline: Deadline) -> Sequence[Fence]:
+        await self._begin("list_fences", deadline)
+        owning = [g.fence for g in self.groups.values() if g.fence is not None and g.fence.owns]
+        return sorted((f for f in owning if f.group_id > after), key=lambda f: f.group_id)[:limit]
+
+    # --- writing ----------------------------------------------------------------------------------
+
+    async def read_images(self, ref: GroupRef, request: ImageRequest, deadline: Deadline) -> Images:
+        await self._begin("read_images", deadline)
+        group = self._group(ref)
+        cascade = [
+            IncidentEdge(kind_of(edge), edge.uuid, edge.source_uuid, edge.target_uuid, term_count_of(edge))
+            for edge in incident(
+                group, {(kind, uuid) for kind, uuids in request.cascades.items() for uuid in uuids}
+            )
+        ]
+        if len(cascade) > ROWS_PER_WRITE_MAX:
+            raise RowLimitExceeded(self._shard_id, "the deletion with its edges", ROWS_PER_WRITE_MAX)
+        return Images(
+            fence=group.fence,
+            operation=group.operations.get(request.op_id),
+            rows={
+                (kind, uuid): group.rows[kind, uuid]
+                for kind, uuids in request.rows.items()
+                for uuid in uuids
+                if (kind, uuid) in group.rows
+            },
+            endpoints={
+                kind: frozenset(uuid for uuid in uuids if (kind, uuid) in group.rows)
+                for kind, uuids in request.endpoints.items()
+            },
+            incident=tuple(cascade),
+        )
+
+    async def apply(self, ref: GroupRef, plan: WritePlan, deadline: Deadline) -> WriteOutcome:
+        await self._begin("apply", deadline)
+        return apply_plan(self._group(ref), plan)
+
+    # --- reading ----------------------------------------------------------------------------------
+
+    async def get_rows(
+        self, ref: GroupRef, kind: Kind, uuids: Sequence[str], with_vectors: bool, deadline: Deadline
+    ) -> RowsRead:
+        await self._begin("get_rows", deadline)
+        return self._get(ref, kind, uuids, with_vectors)
+
+    async def fetch_rows(
+        self, kind: Kind, wanted: Mapping[GroupRef, Sequence[str]], with_vectors: bool, deadline: Deadline
+    ) -> Mapping[str, RowsRead]:
+        await self._begin("fetch_rows", deadline)
+        return {ref.group_id: self._get(ref, kind, uuids, with_vectors) for ref, uuids in wanted.items()}
+
+    async def list_rows(self, ref: GroupRef, query: ListQuery, deadline: Deadline) -> RowsRead:
+        await self._begin("list_rows", deadline)
+        group = self._group(ref)
+        if query.anchor is None:
+            rows = [row for (kind, _), row in group.rows.items() if kind == query.kind]
+        else:
+            hanging = incident(group, {(query.anchor.kind, query.anchor.uuid)})
+            rows = [edge for edge in hanging if kind_of(edge) == query.kind]
+
+        def place(uuid: str, created_at: int) -> tuple[int, str]:
+            return (-created_at if query.order is ListOrder.NEWEST else 0, uuid)
+
+        if query.after is not None:
+            after = place(query.after.uuid, query.after.created_at)
+            rows = [row for row in rows if place(row.uuid, row.created_at) > after]
+        rows.sort(key=lambda row: place(row.uuid, row.created_at))
+        page = rows[: query.limit]
+        return RowsRead(
+            tuple(read(group, query.kind, row.uuid, query.with_vectors) for row in page), group.fence
+        )
+
+    async def changes(self, ref: GroupRef, after_version: int, limit: int, deadline: Deadline) -> Changes:
+        await self._begin("changes", deadline)
+        group = self._group(ref)
+        if group.fence is None:
+            return Changes((), (), after_version, None)
+        rows = sorted((r.version, k, u) for (k, u), r in group.rows.items() if r.version > after_version)
+        tombs = sorted((v, k, u) for (k, u), v in group.tombstones.items() if v > after_version)
+        bound = group.fence.version
+        versions = sorted(version for version, _, _ in (*rows, *tombs))
+        if len(versions) > limit:
+            whole = [v for v in versions[:limit] if v < versions[limit]]
+            bound = whole[-1] if whole else versions[0]
+        return Changes(
+            rows=tuple(read(group, kind, uuid, True) for v, kind, uuid in rows if v <= bound),
+            tombstones=tuple(Tombstone(kind, uuid, v) for v, kind, uuid in tombs if v <= bound),
+            bound=bound,
+            fence=group.fence,
+        )
+
+    async def semantic(
+        self, refs: Sequence[GroupRef], query: SemanticQuery, deadline: Deadline
+    ) -> SemanticRead:
+        await self._begin("semantic", deadline)
+        hits: list[ScoredRow] = []
+        for ref in refs:
+            group = self._group(ref)
+            for kind, uuid in group.rows:
+                vector = vector_of(group, kind, uuid)
+                if kind == query.kind and vector is not None and vector.shape == query.vector.shape:
+                    hits.append(ScoredRow(RowKey(ref.group_id, uuid), cosine(vector, query.vector)))
+        hits = sorted((h for h in hits if h.score >= query.score_min), key=lambda h: (-h.score, h.key))
+        return SemanticRead(tuple(hits[: query.limit]), self._fences(refs))
+
+    async def keyword(self, refs: Sequence[GroupRef], query: KeywordQuery, deadline: Deadline) -> KeywordRead:
+        await self._begin("keyword", deadline)
+        for term in query.terms:
+            if not term or any(category(char)[0] not in "LMN" for char in term):
+                raise ValueError(f"{term!r} is no token of the analyser: letters, marks and digits only")
+        frequency = dict.fromkeys(query.terms, 0)
+        hits: list[tuple[int, KeywordHit]] = []
+        for ref in refs:
+            for (kind, uuid), row in self._group(ref).rows.items():
+                if kind != query.kind or not isinstance(row, Entity | Episode | Community | Fact):
+                    continue
+                found = set(row.terms.split()) & set(query.terms)
+                for term in found:
+                    frequency[term] += 1
+                if found:
+                    hit = KeywordHit(RowKey(ref.group_id, uuid), row.terms, row.term_count)
+                    hits.append((len(found), hit))
+        hits.sort(key=lambda scored: (-scored[0], scored[1].key))
+        return KeywordRead(tuple(hit for _, hit in hits[: query.limit]), frequency, self._fences(refs))
+
+    async def expand(self, queries: Sequence[ExpandQuery], deadline: Deadline) -> ExpandRead:
+        await self._begin("expand", deadline)
+        found: dict[str, dict[str, ExpandedEdge]] = {}
+        for query in queries:
+            group = self._group(GroupRef(query.group_id, query.space))
+            edges = found.setdefault(query.group_id, {})
+            for entity in query.entities:
+                hanging = [e for e in incident(group, {(Kind.ENTITY, entity)}) if kind_of(e) == query.along]
+                hanging.sort(key=lambda e: (-e.created_at, e.uuid))
+                for edge in hanging[: query.edges_per_entity_max]:
+                    edges[edge.uuid] = ExpandedEdge(edge.uuid, edge.source_uuid, edge.target_uuid)
+        return ExpandRead(
+            {group_id: tuple(edges.values()) for group_id, edges in found.items()},
+            self._fences([GroupRef(query.group_id, query.space) for query in queries]),
+        )
+
+    # --- parts ------------------------------------------------------------------------------------
+
+    async def _begin(self, name: str, deadline: Deadline) -> None:
+        deadline.check(name)
+        await self.step(name)
+
+    def _address(self, ref: GroupRef) -> tuple[str, str]:
+        """Neo4j has one space, whatever a ref says."""
+        return ("" if self._engine is Engine.NEO4J else ref.space, ref.group_id)
+
+    def _group(self, ref: GroupRef) -> GroupState:
+        """An unknown group reads as an empty one that is not kept."""
+        return self.groups.get(self._address(ref)) or GroupState()
+
+    def _get(self, ref: GroupRef, kind: Kind, uuids: Sequence[str], with_vectors: bool) -> RowsRead:
+        group = self._group(ref)
+        present = [uuid for uuid in dict.fromkeys(uuids) if (kind, uuid) in group.rows]
+        return RowsRead(tuple(read(group, kind, uuid, with_vectors) for uuid in present), group.fence)
+
+    def _fences(self, refs: Iterable[GroupRef]) -> dict[str, Fence]:
+        found = ((ref.group_id, self._group(ref).fence) for ref in refs)
+        return {group_id: fence for group_id, fence in found if fence is not None}
+
+
+def cosine(a: Vector, b: Vector) -> float:
+    """In [-1, 1], computed in float64."""
+    x, y = a.astype(np.float64), b.astype(np.float64)
+    return float(np.clip(x @ y / np.sqrt((x @ x) * (y @ y)), -1.0, 1.0))
