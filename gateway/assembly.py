@@ -10,8 +10,7 @@ from shard_router.catalog import CatalogSettings
 from shard_router.fleet import FleetSettings
 from shard_router.founding import ConfiguredShard
 from shard_router.gate import GateLimits
-from shard_router.observed_driver import observed
-from shard_router.observer import ShardCallObserver
+from shard_router.observer import ShardCallObserver, observed
 from shard_router.placement_hints import HintSettings
 from shard_router.router import RouterSettings
 from shard_router.shard_map import ShardInfo

@@ -51,7 +51,7 @@ SERVICES: Final = (
     "grpc.health.v1.Health",
 )
 FIRST_CONNECT_S_MAX: Final = 30.0
-"""How long start() waits for the first answer of every shard; the gateway serves without the others."""
+"""How long start() waits for every shard to be ready; after that the gateway serves without the others."""
 
 
 class GatewayServer:
@@ -110,11 +110,9 @@ class GatewayServer:
             raise ListenFailed(address) from error
         await self.telemetry.start()
         await self._embedder.start()
-        for shard in self._shards:
-            await shard.driver.open()
         await self._fleet.start()
         try:
-            await self._fleet.settled(Deadline.after(FIRST_CONNECT_S_MAX))
+            await self._fleet.answered(Deadline.after(FIRST_CONNECT_S_MAX))
         except ShardUnavailable as error:
             log.warning("shard_away_at_start", shard=error.shard_id, detail=str(error))
         await self._server.start()
@@ -128,8 +126,6 @@ class GatewayServer:
         await self._server.stop(grace_s)
         await self._router.close()
         await self._fleet.close()
-        for shard in self._shards:
-            await shard.driver.close()
         await self._catalog.close()
         await self._embedder.close()
         await self.telemetry.stop()

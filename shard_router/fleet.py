@@ -104,6 +104,12 @@ class Fleet:
         for link in self._links.values():
             await link.decided(deadline)
 
+    async def answered(self, deadline: Deadline) -> None:
+        """Returns when every shard is ready or refused. Raises ShardUnavailable for one that is not by
+        the deadline; the others are usable all the same."""
+        for link in self._links.values():
+            await link.answered(deadline)
+
     async def close(self) -> None:
         for task in self._tasks:
             task.cancel()

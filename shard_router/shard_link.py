@@ -72,6 +72,8 @@ class ShardLink:
         """Counts admissions: a call that began under an earlier one says nothing about this one."""
         self._decided = asyncio.Event()
         """Set while the state is not CONNECTING."""
+        self._answered = asyncio.Event()
+        """Set while the state is READY or REFUSED: the shard has said what it is."""
         self._doubt = asyncio.Event()
         self._wrote = False
         self._opened = False
@@ -96,6 +98,14 @@ class ShardLink:
                 await self._decided.wait()
         except TimeoutError as error:
             raise ShardUnavailable(self.shard_id, "still connecting") from error
+
+    async def answered(self, deadline: Deadline) -> None:
+        """Returns when the shard is READY or REFUSED, or raises ShardUnavailable at the deadline."""
+        try:
+            async with asyncio.timeout(deadline.remaining_s()):
+                await self._answered.wait()
+        except TimeoutError as error:
+            raise ShardUnavailable(self.shard_id, "no answer yet") from error
 
     async def run[T](
         self, call: Callable[[ShardDriver], Awaitable[T]], deadline: Deadline, *, writes: bool
@@ -208,3 +218,7 @@ class ShardLink:
             self._decided.clear()
         else:
             self._decided.set()
+        if state in (LinkState.READY, LinkState.REFUSED):
+            self._answered.set()
+        else:
+            self._answered.clear()

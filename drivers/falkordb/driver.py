@@ -84,7 +84,7 @@ class FalkorDBDriver:
     # --- fences -----------------------------------------------------------------------------------
 
     async def create_fence(self, fence: Fence, deadline: Deadline) -> Fence:
-        graph = self._graph(GroupRef(fence.group_id, fence.space))
+        graph = self.graph_of(GroupRef(fence.group_id, fence.space))
         if fence.space != POOLED:
             await schema.ensure(self._client, (graph,), deadline)
         return await fences.create_fence(self._client, graph, fence, deadline)
@@ -98,23 +98,29 @@ class FalkorDBDriver:
     # --- writing ----------------------------------------------------------------------------------
 
     async def read_images(self, ref: GroupRef, request: ImageRequest, deadline: Deadline) -> Images:
-        return await write.read_images(self._client, self._graph(ref), ref, request, deadline)
+        return await write.read_images(self._client, self.graph_of(ref), ref, request, deadline)
 
     async def apply(self, ref: GroupRef, plan: WritePlan, deadline: Deadline) -> WriteOutcome:
-        return await write.apply(self._client, self._graph(ref), ref, plan, deadline)
+        return await write.apply(self._client, self.graph_of(ref), ref, plan, deadline)
 
     # --- reading ----------------------------------------------------------------------------------
 
     async def get_rows(
         self, ref: GroupRef, kind: Kind, uuids: Sequence[str], with_vectors: bool, deadline: Deadline
     ) -> RowsRead:
-        return await read.get_rows(self._client, self._graph(ref), ref, kind, uuids, with_vectors, deadline)
+        wanted = {ref: uuids}
+        return (await self.fetch_rows(kind, wanted, with_vectors, deadline))[ref.group_id]
+
+    async def fetch_rows(
+        self, kind: Kind, wanted: Mapping[GroupRef, Sequence[str]], with_vectors: bool, deadline: Deadline
+    ) -> Mapping[str, RowsRead]:
+        return await read.fetch_rows(self._client, wanted, self._pool_graphs, kind, with_vectors, deadline)
 
     async def list_rows(self, ref: GroupRef, query: ListQuery, deadline: Deadline) -> RowsRead:
-        return await read.list_rows(self._client, self._graph(ref), ref, query, deadline)
+        return await read.list_rows(self._client, self.graph_of(ref), ref, query, deadline)
 
     async def changes(self, ref: GroupRef, after_version: int, limit: int, deadline: Deadline) -> Changes:
-        return await read.changes(self._client, self._graph(ref), ref, after_version, limit, deadline)
+        return await read.changes(self._client, self.graph_of(ref), ref, after_version, limit, deadline)
 
     async def semantic(
         self, refs: Sequence[GroupRef], query: SemanticQuery, deadline: Deadline
@@ -134,7 +140,8 @@ class FalkorDBDriver:
         assert self._marker is not None, "use_marker comes before any call on a group"
         return self._marker.pool_graphs
 
-    def _graph(self, ref: GroupRef) -> str:
+    def graph_of(self, ref: GroupRef) -> str:
+        """The Redis key of the graph that holds a group."""
         return graph_of(ref, self._pool_graphs)
 
     async def _graphs(self, deadline: Deadline) -> list[str]:

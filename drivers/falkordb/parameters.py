@@ -15,6 +15,7 @@ engine escapes neither. Measured on 4.22:
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import orjson
@@ -40,8 +41,12 @@ def quoted(value: str) -> str:
 def vector_text(vector: Vector) -> str:
     """A list of numbers, the shortest that read back as the same float32."""
     text = orjson.dumps(vector, option=orjson.OPT_SERIALIZE_NUMPY)
-    assert b"null" not in text, "a vector must be finite"
+    assert b"n" not in text, "a vector must be finite"
     return text.decode()
+
+
+def strings_text(values: Sequence[str]) -> str:
+    return "[" + ",".join([quoted(value) for value in values]) + "]"
 
 
 def map_text(properties: Mapping[str, Parameter]) -> str:
@@ -49,20 +54,27 @@ def map_text(properties: Mapping[str, Parameter]) -> str:
     return "{" + ",".join([f"{key}:{literal(value)}" for key, value in properties.items()]) + "}"
 
 
-def strings_text(values: Sequence[str]) -> str:
-    return "[" + ",".join([quoted(value) for value in values]) + "]"
-
-
 def literal(value: Parameter) -> str:
     """The text of one value. AssertionError for what has no literal."""
+    # Rows consist of these three: told by their exact type they cost a fifth of what a match takes.
+    exact = type(value)
+    if exact is str:
+        return quoted(cast("str", value))
+    if exact is list:
+        return (
+            "[" + ",".join([literal(item) for item in cast("list[Parameter]", value)]) + "]"
+            if value
+            else "[]"
+        )
+    if exact is int:
+        return _int_text(cast("int", value))
     match value:
         case str():
             return quoted(value)
         case bool():
             return "true" if value else "false"
         case int():
-            assert INT64_MIN <= value <= INT64_MAX, f"{value} is no int64"
-            return str(value)
+            return _int_text(value)
         case None:
             return "null"
         case Verbatim():
@@ -76,6 +88,11 @@ def literal(value: Parameter) -> str:
             return map_text(value)
         case _:
             return "[" + ",".join([literal(item) for item in value]) + "]"
+
+
+def _int_text(value: int) -> str:
+    assert INT64_MIN <= value <= INT64_MAX, f"{value} is no int64"
+    return str(int(value))
 
 
 def statement(text: str, parameters: Mapping[str, Parameter]) -> bytes:

@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from functools import cache
 
 from drivers.contract import ListOrder
-from drivers.falkordb.queries import FENCE_OF_GROUP, cells, match_all, row_cells, tagged, union
+from drivers.falkordb.queries import (
+    FENCE_OF_GROUP,
+    FENCES_OF_GROUPS,
+    cells,
+    match_all,
+    row_cells,
+    tagged,
+    union,
+)
 from drivers.graph_model import EDGE_KINDS, TEXT_KINDS, Kind
 from drivers.row_codec import LABEL
 
@@ -24,14 +32,11 @@ _AFTER: Mapping[ListOrder, str] = {
 
 
 @cache
-def get_text(kind: Kind, slot: str | None) -> str:
-    """Parameters: group, keys. With a slot, its vector is the last value of a row."""
-    return union(
-        (
-            f"MATCH {match_all(kind)} WHERE n.pk IN $keys\n{tagged(kind, row_cells(kind, slot=slot))}",
-            FENCE_OF_GROUP,
-        )
-    )
+def fetch_text(kind: Kind, slot: str | None) -> str:
+    """Rows of many groups, each led by its group_id; with a slot, its vector is the last value.
+    Parameters: groups, keys."""
+    rows = tagged(kind, f"n.group_id, {row_cells(kind, slot=slot)}")
+    return union((f"MATCH {match_all(kind)} WHERE n.pk IN $keys\n{rows}", FENCES_OF_GROUPS))
 
 
 @cache

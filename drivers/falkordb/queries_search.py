@@ -15,25 +15,21 @@ from drivers.row_codec import LABEL
 HIT = "HIT"
 FREQUENCY = "FREQUENCY"
 EDGE = "EDGE"
-
-SCORE_UNITS = 1_000_000
-"""Scores are compared as whole millionths: the engine computes in float32, whose last digits are noise,
-and every layer above orders by the score to six decimals."""
+INDEX = "INDEX"
 
 
 @cache
 def semantic_text(kind: Kind, slot: str) -> str:
-    """Parameters: groups, fits (see search.py), vector, limit, units_min (least score in SCORE_UNITS).
+    """Parameters: groups, fits (see search.py), vector, limit, score_min.
 
-    vec.cosineDistance is 1 - cosine, and an error for vectors of different dimensions: only groups whose
-    fence has the query's dimension are scanned.
+    vec.cosineDistance is 1 - cosine in float32 (equal vectors give equal bits, 1.0000001 occurs), and an
+    error for vectors of different dimensions: only groups whose fence has the query's are scanned.
     """
     hits = f"""MATCH (f:_Fence) WHERE f.group_id IN $groups AND {OWNING}
 AND size(string.matchRegEx(f.embeddings, $fits)) > 0
 WITH f.group_id AS g
 MATCH {match_by(kind, "group_id: g")} WHERE n.{slot} IS NOT NULL
-WITH g, n.uuid AS u, round((1 - vec.cosineDistance(n.{slot}, vecf32($vector))) * {SCORE_UNITS}.0) AS s
-WHERE s >= $units_min
+WITH g, n.uuid AS u, 1 - vec.cosineDistance(n.{slot}, vecf32($vector)) AS s WHERE s >= $score_min
 WITH g, u, s ORDER BY s DESC, g, u LIMIT $limit
 {tagged(HIT, "g, u, s")}"""
     return union((hits, FENCES_OF_GROUPS))
@@ -41,7 +37,13 @@ WITH g, u, s ORDER BY s DESC, g, u LIMIT $limit
 
 @cache
 def keyword_text(kind: Kind) -> str:
-    """Parameters: groups, chunks ({keys: clause, groups: [..]}), any_term, terms ({term, clause}), limit."""
+    """Parameters: groups, chunks ({keys: clause, groups: [..]}), any_term, terms ({term, clause}), limit.
+
+    The state of the index comes first: while it is missing or being filled, as after a restart, the engine
+    finds fewer rows and says nothing. (Range indexes need no such care, the planner leaves them out then.)
+    """
+    state = f"""CALL db.indexes() YIELD label, types, status WHERE label = '{LABEL[kind]}'
+{tagged(INDEX, "types.terms, status")}"""
     if kind in EDGE_KINDS:
         call = f"CALL db.idx.fulltext.queryRelationships('{LABEL[kind]}', {{}}) YIELD relationship AS n"
     else:
@@ -59,7 +61,7 @@ UNWIND $terms AS term
 {call.format("chunk.keys + term.clause")} WHERE n.group_id IN owned
 WITH term.term AS term, count(n) AS rows
 {tagged(FREQUENCY, "term, rows")}"""
-    return union((hits, frequencies, FENCES_OF_GROUPS))
+    return union((state, hits, frequencies, FENCES_OF_GROUPS))
 
 
 @cache

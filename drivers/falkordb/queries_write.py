@@ -29,6 +29,10 @@ OPERATION = "OPERATION"
 ENDPOINT = "ENDPOINT"
 INCIDENT = "INCIDENT"
 
+_OPERATION = "(o:_Op {key: $operation_key}) WHERE o.pk = $operation"
+"""An operation id is a caller's text, and an indexed string is found without its outer blanks and by its
+first 4,096 bytes: the index is on a digest of pk, pk itself is compared."""
+
 OPERATION_COLUMNS = ("content_hash", "result", "version", "created_at")
 
 
@@ -59,10 +63,11 @@ class ImageShape:
 
 @cache
 def images_text(shape: ImageShape) -> str:
-    """Parameters: group, operation, rows_<KIND>, endpoints_<KIND>, cascades_<KIND>, incident_max."""
+    """Parameters: group, operation, operation_key, incident_max, and the keys rows_<KIND>, endpoints_<KIND>,
+    cascades_<KIND>."""
     branches = [
         FENCE_OF_GROUP,
-        f"MATCH (o:_Op {{pk: $operation}})\n{tagged(OPERATION, cells('o', OPERATION_COLUMNS))}",
+        f"MATCH {_OPERATION}\n{tagged(OPERATION, cells('o', OPERATION_COLUMNS))}",
     ]
     branches += [
         f"MATCH {match_all(kind)} WHERE n.pk IN $rows_{kind}\n{tagged(kind, row_cells(kind))}"
@@ -96,7 +101,7 @@ def write_text(shape: WriteShape) -> str:
 def _guards(shape: WriteShape) -> Iterable[str]:
     """Reads the fence, the operation record and what the plan was computed from; ends in `verdict`."""
     yield "MATCH (f:_Fence {group_id: $group})"
-    yield "OPTIONAL MATCH (o:_Op {pk: $operation})"
+    yield f"OPTIONAL MATCH {_OPERATION}"
     yield "WITH f, o, f.embeddings = $embeddings_seen AS fits"
     for kind in shape.touched:
         yield f"OPTIONAL MATCH {match_all(kind)} WHERE n.pk IN $touched_{kind}"
@@ -112,7 +117,9 @@ def _guards(shape: WriteShape) -> Iterable[str]:
         yield f"WITH f, o, fits{carried}, collect(n) AS drop_{kind}"
         carried += f", drop_{kind}"
     nodes = " + ".join(f"drop_{kind}" for kind in shape.dropped if kind in NODE_KINDS)
-    if nodes:
+    if not nodes:
+        yield f"WITH f, o{carried}, fits AND $incident = 0 AS fits"
+    else:
         yield f"UNWIND CASE WHEN size({nodes}) = 0 THEN [null] ELSE {nodes} END AS n"
         yield "OPTIONAL MATCH (n)-[e]-()"
         yield f"WITH f, o, fits{carried}, count(DISTINCT e) AS found, max(e.version) AS newest"
@@ -135,8 +142,8 @@ def _changes(shape: WriteShape) -> Iterable[str]:
         "SET f.version = f.version + 1, f.embeddings = $embeddings, f.last_created_at = "
         "CASE WHEN $now > f.last_created_at THEN $now ELSE f.last_created_at + 1 END, "
         f"{stats}\n"
-        "CREATE (:_Op {pk: $operation, group_id: $group, op_id: $op_id, content_hash: $content_hash, "
-        "result: $result, version: f.version, created_at: f.last_created_at})",
+        "CREATE (:_Op {key: $operation_key, pk: $operation, group_id: $group, op_id: $op_id, "
+        "content_hash: $content_hash, result: $result, version: f.version, created_at: f.last_created_at})",
     )
     for kind in sorted(shape.dropped, key=NODE_KINDS.__contains__):
         yield _for_each(f"drop_{kind}", "DELETE row")

@@ -1,50 +1,98 @@
-"""Reads of one group's rows."""
+"""Reads of rows by key, by order and by version."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from drivers.contract import Changes, EmbeddingSpec, GroupRef, ListQuery, RowsRead, Tombstone
+from drivers.contract import Changes, Fence, GroupRef, ListQuery, RowsRead, Tombstone
 from drivers.deadline import Deadline
 from drivers.errors import SchemaNotReady
 from drivers.falkordb import queries_read as texts
 from drivers.falkordb.client import GraphClient, Rows
+from drivers.falkordb.fan_out import over_graphs
 from drivers.falkordb.fences import fences
+from drivers.falkordb.graphs import graph_of
 from drivers.falkordb.parameters import Parameter, Verbatim, strings_text
 from drivers.falkordb.write import DEFAULT_SLOT, slot_of
 from drivers.graph_model import TEXT_KINDS, AnyRow, Kind, Vector
 from drivers.row_codec import COLUMNS, decode, pk
 
 READS_PER_CALL_MAX = 3
-"""A read that finds the vectors in another slot than it looked in is done again. A second change of slot
-within one call has never a reason."""
+"""A read that finds the vectors in another slot than it looked in is done again. There is never a reason
+for a second change of slots within one call."""
 
 type Slots = Mapping[Kind, str]
 
-_DEFAULT_SLOTS: Slots = dict.fromkeys(TEXT_KINDS, DEFAULT_SLOT)
+# --- by key ---------------------------------------------------------------------------------------
 
 
-async def get_rows(
+async def fetch_rows(
     client: GraphClient,
-    graph: str,
-    ref: GroupRef,
+    wanted: Mapping[GroupRef, Sequence[str]],
+    pool_graphs: int,
     kind: Kind,
-    uuids: Sequence[str],
     with_vectors: bool,
     deadline: Deadline,
-) -> RowsRead:
-    keys = Verbatim(strings_text([pk(ref.group_id, uuid) for uuid in dict.fromkeys(uuids)]))
-    parameters: dict[str, Parameter] = {"group": ref.group_id, "keys": keys}
+) -> dict[str, RowsRead]:
+    """One query for each graph, and one more for each further vector slot that its groups use."""
 
-    async def read(slots: Slots) -> Rows:
-        text = texts.get_text(kind, _slot(kind, with_vectors, slots))
-        return await client.read(graph, text, parameters, deadline, f"reading {kind} rows")
+    async def of_graph(graph: str, refs: list[GroupRef]) -> dict[str, RowsRead]:
+        found: dict[str, RowsRead] = {}
+        left: dict[str, list[GroupRef]] = {DEFAULT_SLOT: refs}
+        for _ in range(READS_PER_CALL_MAX):
+            again: dict[str, list[GroupRef]] = {}
+            for slot, of_slot in left.items():
+                read = await _fetch(
+                    client, graph, {ref: wanted[ref] for ref in of_slot}, kind, slot, with_vectors, deadline
+                )
+                found |= read
+                for ref in of_slot:
+                    named = _slots(read[ref.group_id].fence)
+                    if with_vectors and named.get(kind, slot) != slot:
+                        again.setdefault(named[kind], []).append(ref)
+            if not again:
+                return found
+            left = again
+        raise SchemaNotReady(client.shard_id, "the vectors of a group")
 
-    found = await _in_slots(client, ref, (kind,) if with_vectors else (), read)
-    by_uuid = {row.uuid: row for row in _rows(found)}
-    return RowsRead(
-        tuple(by_uuid[uuid] for uuid in dict.fromkeys(uuids) if uuid in by_uuid),
-        fences(found).get(ref.group_id),
-    )
+    graphs: dict[str, list[GroupRef]] = {}
+    for ref in wanted:
+        graphs.setdefault(graph_of(ref, pool_graphs), []).append(ref)
+    answers = await over_graphs(client, graphs, of_graph)
+    return {group_id: read for answer in answers for group_id, read in answer.items()}
+
+
+async def _fetch(
+    client: GraphClient,
+    graph: str,
+    wanted: Mapping[GroupRef, Sequence[str]],
+    kind: Kind,
+    slot: str,
+    with_vectors: bool,
+    deadline: Deadline,
+) -> dict[str, RowsRead]:
+    keys = [pk(ref.group_id, uuid) for ref, uuids in wanted.items() for uuid in dict.fromkeys(uuids)]
+    parameters: dict[str, Parameter] = {
+        "groups": [ref.group_id for ref in wanted],
+        "keys": Verbatim(strings_text(keys)),
+    }
+    text = texts.fetch_text(kind, slot if with_vectors and kind in TEXT_KINDS else None)
+    found = await client.read(graph, text, parameters, deadline, f"reading {kind} rows")
+    rows: dict[tuple[str, str], AnyRow] = {}
+    for tag, values in found:
+        if tag == kind:
+            row = _row(kind, values[1:])
+            rows[values[0], row.uuid] = row
+    known = fences(found)
+    return {
+        ref.group_id: RowsRead(
+            tuple(rows[key] for uuid in dict.fromkeys(uuids) if (key := (ref.group_id, uuid)) in rows),
+            known.get(ref.group_id),
+        )
+        for ref, uuids in wanted.items()
+    }
+
+
+# --- by order -------------------------------------------------------------------------------------
 
 
 async def list_rows(
@@ -56,6 +104,7 @@ async def list_rows(
     if query.after is not None:
         parameters["after_uuid"] = query.after.uuid
         parameters["after_created_at"] = query.after.created_at
+    kinds = (query.kind,) if query.with_vectors and query.kind in TEXT_KINDS else ()
 
     async def read(slots: Slots) -> Rows:
         text = texts.list_text(
@@ -63,12 +112,15 @@ async def list_rows(
             None if query.anchor is None else query.anchor.kind,
             query.order,
             continues=query.after is not None,
-            slot=_slot(query.kind, query.with_vectors, slots),
+            slot=slots[query.kind] if kinds else None,
         )
         return await client.read(graph, text, parameters, deadline, f"listing {query.kind} rows")
 
-    found = await _in_slots(client, ref, (query.kind,) if query.with_vectors else (), read)
+    found = await _in_slots(client, ref, kinds, read)
     return RowsRead(tuple(_rows(found)), fences(found).get(ref.group_id))
+
+
+# --- by version -----------------------------------------------------------------------------------
 
 
 async def changes(
@@ -76,8 +128,8 @@ async def changes(
 ) -> Changes:
     """Two queries: what changed is counted first, because rows come with their vectors.
 
-    A row that is written in between leaves the range that was counted for a later one; so it does if it
-    is dropped, and its tombstone is then later too.
+    A row that is written in between leaves the range that was counted for a later one; so does one that
+    is dropped, and its tombstone is later too.
     """
     counted = await client.read(
         graph,
@@ -89,27 +141,27 @@ async def changes(
     fence = fences(counted).get(ref.group_id)
     if fence is None:
         return Changes((), (), after_version, None)
-    per_version: dict[int, int] = {}
+    rows_of: dict[int, int] = {}
     for tag, values in counted:
         if tag == texts.VERSION:
-            per_version[values[0]] = per_version.get(values[0], 0) + values[1]
-    if not per_version:
+            rows_of[values[0]] = rows_of.get(values[0], 0) + values[1]
+    if not rows_of:
         return Changes((), (), fence.version, fence)
-    until = _cut(per_version, limit, fence.version)
+    until = _cut(rows_of, limit, fence.version)
 
     async def read(slots: Slots) -> Rows:
         return await client.read(
             graph,
-            texts.changes_text(tuple(slots.items())),
+            texts.changes_text(tuple((kind, slots[kind]) for kind in TEXT_KINDS)),
             {"group": ref.group_id, "after": after_version, "until": until},
             deadline,
             "reading changes",
         )
 
     found = await _in_slots(client, ref, TEXT_KINDS, read)
-    tombstones = [
+    tombstones = (
         Tombstone(Kind(values[0]), values[1], values[2]) for tag, values in found if tag == texts.TOMBSTONE
-    ]
+    )
     return Changes(
         rows=tuple(sorted(_rows(found), key=lambda row: row.version)),
         tombstones=tuple(sorted(tombstones, key=lambda tombstone: tombstone.version)),
@@ -118,49 +170,50 @@ async def changes(
     )
 
 
-def _cut(per_version: Mapping[int, int], limit: int, newest: int) -> int:
-    """The last version of which all is within the limit, at least the first; `newest` when all is.
+def _cut(rows_of: Mapping[int, int], limit: int, newest: int) -> int:
+    """The last version up to which all is within the limit, at least the first; `newest` when all is.
 
-    A kind with more rows than the limit has its last version counted in part, but is over the limit by
-    then: that version is cut away, or is the first one and read whole.
+    Of a kind with more rows than the limit the last version is counted in part, but then it is over the
+    limit: it is cut away, or is the first one and read whole.
     """
     total, until = 0, 0
-    for version in sorted(per_version):
-        total += per_version[version]
+    for version in sorted(rows_of):
+        total += rows_of[version]
         if total > limit:
             return until or version
         until = version
     return newest
 
 
-def _slot(kind: Kind, with_vectors: bool, slots: Slots) -> str | None:
-    return slots[kind] if with_vectors and kind in TEXT_KINDS else None
+# --- parts ----------------------------------------------------------------------------------------
 
 
 async def _in_slots(
-    client: GraphClient, ref: GroupRef, kinds: Iterable[Kind], read: Callable[[Slots], Awaitable[Rows]]
+    client: GraphClient, ref: GroupRef, kinds: Sequence[Kind], read: Callable[[Slots], Awaitable[Rows]]
 ) -> Rows:
     """Reads with the usual vector slots, and again if the fence that comes with the rows names others."""
-    kinds = [kind for kind in kinds if kind in TEXT_KINDS]
-    slots = dict(_DEFAULT_SLOTS)
+    slots = _slots(None)
     for _ in range(READS_PER_CALL_MAX):
         found = await read(slots)
-        fence = fences(found).get(ref.group_id)
-        named = _slots_of(fence.embeddings if fence is not None else {})
+        named = _slots(fences(found).get(ref.group_id))
         if all(named[kind] == slots[kind] for kind in kinds):
             return found
         slots = named
     raise SchemaNotReady(client.shard_id, "the vectors of a group")
 
 
-def _slots_of(embeddings: Mapping[Kind, EmbeddingSpec]) -> dict[Kind, str]:
+def _slots(fence: Fence | None) -> dict[Kind, str]:
+    """The vector slot of every text kind; the usual ones without a fence."""
+    embeddings = fence.embeddings if fence is not None else {}
     return {kind: slot_of(embeddings, kind) for kind in TEXT_KINDS}
 
 
 def _rows(found: Iterable[Sequence[Any]]) -> Iterable[AnyRow]:
-    for tag, values in found:
-        if tag in COLUMNS:
-            kind = Kind(tag)
-            columns = len(COLUMNS[kind])
-            vector = cast("Vector | None", values[columns]) if len(values) > columns else None
-            yield decode(kind, values[:columns], vector)
+    return (_row(Kind(tag), values) for tag, values in found if tag in COLUMNS)
+
+
+def _row(kind: Kind, values: Sequence[Any]) -> AnyRow:
+    """COLUMNS[kind], then a vector if one was asked for."""
+    columns = len(COLUMNS[kind])
+    vector = cast("Vector | None", values[columns]) if len(values) > columns else None
+    return decode(kind, values[:columns], vector)

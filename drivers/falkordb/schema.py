@@ -23,6 +23,7 @@ from drivers.row_codec import LABEL
 RANGE = "range"
 FULLTEXT = "fulltext"
 POLL_S = 0.02
+INDEX_READY = "OPERATIONAL"
 
 _ROW_PROPERTIES = ("pk", "group_id", "version")
 _FULLTEXT_PROPERTIES = ("terms", "group_key")
@@ -62,7 +63,7 @@ class Index:
 
 
 def _indexes() -> tuple[Index, ...]:
-    system = {"_Fence": ("group_id",), "_Op": _ROW_PROPERTIES, "_Tombstone": _ROW_PROPERTIES}
+    system = {"_Fence": ("group_id",), "_Op": ("key", "group_id", "version"), "_Tombstone": _ROW_PROPERTIES}
     return (
         *(Index(RANGE, kind, LABEL[kind], (name,)) for kind in Kind for name in _ROW_PROPERTIES),
         *(Index(RANGE, label, label, (name,)) for label, names in system.items() for name in names),
@@ -141,7 +142,7 @@ async def _items(client: GraphClient, graph: str, deadline: Deadline) -> list[Sc
             for family in families:
                 index = _BY_FIELD.get((label, family.lower(), name))
                 if index is None:
-                    others[Index(family.lower(), _OWNER.get(label, label), label, (name,))] = status
+                    others[Index(family.lower(), _OWNER.get(label) or label, label, (name,))] = status
                 else:
                     fields[index].append((name, status))
     items = [SchemaItem(index.name, graph, *_state(index, fields[index])) for index in INDEXES]
@@ -155,7 +156,7 @@ def _state(index: Index, fields: list[tuple[str, str]]) -> tuple[str, str]:
     if len(fields) < len(index.properties):
         return "MISSING", ""
     statuses = {status for _, status in fields}
-    if statuses == {"OPERATIONAL"}:
+    if statuses == {INDEX_READY}:
         return "READY", ""
     detail = "; ".join(sorted(statuses))
     return ("FAILED" if "FAILED" in detail.upper() else "BUILDING"), detail

@@ -1,6 +1,5 @@
 """Searches over many groups: one query per graph for all of its groups, merged by the contract's orders."""
 
-import math
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -21,12 +20,14 @@ from drivers.contract import (
     SemanticRead,
 )
 from drivers.deadline import Deadline
+from drivers.errors import SchemaNotReady
 from drivers.falkordb import queries_search as texts
 from drivers.falkordb.client import GraphClient, Rows
 from drivers.falkordb.fan_out import over_graphs
-from drivers.falkordb.fences import fences
+from drivers.falkordb.fences import fences, read_fences
 from drivers.falkordb.graphs import by_graph, graph_of
 from drivers.falkordb.parameters import Parameter
+from drivers.falkordb.schema import INDEX_READY
 from drivers.falkordb.write import DEFAULT_SLOT, slot_of
 from drivers.graph_model import Kind
 from drivers.group_key import group_key
@@ -77,7 +78,7 @@ async def _semantic_of_graph(
             "fits": fitting_spec(query.kind, query.vector.shape[0], slot),
             "vector": query.vector,
             "limit": query.limit,
-            "units_min": _units_min(query.score_min),
+            "score_min": query.score_min,
         }
         text = texts.semantic_text(query.kind, slot)
         return await client.read(graph, text, parameters, deadline, "a semantic search")
@@ -103,17 +104,9 @@ def fitting_spec(kind: Kind, dimension: int, slot: str) -> str:
     return rf'"{kind}":\[{any_string},{dimension},{any_string},"{re.escape(slot)}"\]'
 
 
-def _units_min(score_min: float) -> int:
-    """The least whole number of SCORE_UNITS whose score is not below score_min."""
-    units = math.floor(score_min * texts.SCORE_UNITS) - 1
-    while units / texts.SCORE_UNITS < score_min:
-        units += 1
-    return units
-
-
 def _scored(found: Rows) -> list[ScoredRow]:
     return [
-        ScoredRow(RowKey(values[0], values[1]), max(-1.0, min(1.0, values[2] / texts.SCORE_UNITS)))
+        ScoredRow(RowKey(values[0], values[1]), max(-1.0, min(1.0, values[2])))
         for tag, values in found
         if tag == texts.HIT
     ]
@@ -130,7 +123,8 @@ async def keyword(
     deadline: Deadline,
 ) -> KeywordRead:
     """Hits of several graphs are ordered by the engine's score, though its TF-IDF counts rows per graph."""
-    assert query.terms, "a keyword search has no terms"
+    if not query.terms:
+        return KeywordRead((), {}, await read_fences(client, refs, pool_graphs, deadline))
     assert len(query.terms) <= TERMS_MAX, f"a keyword search has {len(query.terms)} terms"
     terms: list[Parameter] = [{"term": term, "clause": terms_clause((term,))} for term in query.terms]
     any_term = terms_clause(query.terms)
@@ -147,7 +141,10 @@ async def keyword(
             "limit": query.limit,
         }
         text = texts.keyword_text(query.kind)
-        return await client.read(graph, text, parameters, deadline, "a keyword search")
+        answer = await client.read(graph, text, parameters, deadline, "a keyword search")
+        if answer and not _is_text_index_ready(answer):
+            raise SchemaNotReady(client.shard_id, f"the text index of {query.kind} rows")
+        return answer
 
     found: Rows = []
     for answer in await over_graphs(client, by_graph(refs, pool_graphs), of_graph):
@@ -164,6 +161,13 @@ async def keyword(
     return KeywordRead(tuple(hit for _, hit in hits[: query.limit]), frequency, fences(found))
 
 
+def _is_text_index_ready(answer: Rows) -> bool:
+    return any(
+        tag == texts.INDEX and "FULLTEXT" in (values[0] or ()) and values[1] == INDEX_READY
+        for tag, values in answer
+    )
+
+
 def groups_clause(group_ids: Sequence[str]) -> str:
     """Narrows a fulltext query to the groups and gives them no part in the score: rare keys, which small
     groups have, would outweigh the words."""
@@ -173,10 +177,11 @@ def groups_clause(group_ids: Sequence[str]) -> str:
 
 def terms_clause(terms: Sequence[str]) -> str:
     """Rows with one of the terms, each a phrase: a bare word would find its English stem as well, though
-    the index does not stem. AssertionError for what is no token of the analyser: a letter of the
-    engine's query language never gets into the text, whatever a caller sends."""
+    the index does not stem. ValueError for what is no token of the analyser: a sign of the engine's
+    query language never gets into the text, whatever a caller sends."""
     for term in terms:
-        assert is_token(term), f"{term!r} is no token of the analyser"
+        if not is_token(term):
+            raise ValueError(f"{term!r} is no token of the analyser; search for tokens only")
     return f"@terms:({'|'.join(f'"{term}"' for term in terms)})"
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from hashlib import blake2b
 from typing import Any
 
 from drivers.contract import (
@@ -72,7 +73,7 @@ async def read_images(
     shape = texts.ImageShape(*(tuple(k for k in Kind if section.get(k)) for section in sections.values()))
     parameters: dict[str, Parameter] = {
         "group": ref.group_id,
-        "operation": pk(ref.group_id, request.op_id),
+        **_operation(ref.group_id, request.op_id),
         "incident_max": ROWS_PER_WRITE_MAX + 1,
     }
     for name, section in sections.items():
@@ -166,7 +167,7 @@ def compose(group_id: str, plan: WritePlan) -> tuple[texts.WriteShape, dict[str,
     )
     parameters: dict[str, Parameter] = {
         "group": group_id,
-        "operation": pk(group_id, plan.operation.op_id),
+        **_operation(group_id, plan.operation.op_id),
         "op_id": plan.operation.op_id,
         "content_hash": plan.operation.content_hash,
         "result": plan.operation.result,
@@ -222,6 +223,11 @@ def _ends(edge: AnyEdge | RowDrop) -> tuple[tuple[Kind, str], tuple[Kind, str]]:
     kind = edge.kind if isinstance(edge, RowDrop) else kind_of(edge)
     source_kind, target_kind = ENDPOINT_KINDS[kind]
     return (source_kind, edge.source_uuid), (target_kind, edge.target_uuid)
+
+
+def _operation(group_id: str, op_id: str) -> dict[str, Parameter]:
+    key = pk(group_id, op_id)
+    return {"operation": key, "operation_key": blake2b(key.encode(), digest_size=16).hexdigest()}
 
 
 def _keys(group_id: str, uuids: Iterable[str]) -> Verbatim:

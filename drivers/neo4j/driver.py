@@ -42,7 +42,7 @@ class Neo4jDriver:
         self._fences = Fences(self._client)
         self._writes = Writes(self._client)
         self._reads = Reads(self._client)
-        self._searches = Searches(self._client)
+        self._searches = Searches(self._client, self._fences)
         self._schema = Schema(self._client)
 
     @property
@@ -91,7 +91,7 @@ class Neo4jDriver:
         return await self._fences.create_fence(fence, deadline)
 
     async def read_fences(self, refs: Sequence[GroupRef], deadline: Deadline) -> Mapping[str, Fence]:
-        return await self._searches.read_fences(refs, deadline)
+        return await self._fences.read_fences(refs, deadline)
 
     async def list_fences(self, after: str, limit: int, deadline: Deadline) -> Sequence[Fence]:
         return await self._fences.list_fences(after, limit, deadline)

@@ -102,6 +102,8 @@ class Repeat(StrEnum):
 class Failure:
     error: GraphgateError
     repeat: Repeat = Repeat.NO
+    connection_lost: bool = False
+    """The server may be another process when it answers again."""
 
 
 def classify(error: Exception, shard_id: str, what: str, op_id: str | None) -> Failure:
@@ -116,7 +118,7 @@ def classify(error: Exception, shard_id: str, what: str, op_id: str | None) -> F
         case ConnectionAcquisitionTimeoutError():
             return Failure(ShardUnavailable(shard_id, "no connection in time"))
         case ServiceUnavailable() if str(error).startswith(NOT_CONNECTED):
-            return Failure(ShardUnavailable(shard_id, "no connection"))
+            return Failure(ShardUnavailable(shard_id, "no connection"), connection_lost=True)
         case TimeoutError():
             late = ShardTimeout(shard_id, what) if op_id is None else OutcomeUnknown(shard_id, op_id)
             return Failure(late)
@@ -146,5 +148,5 @@ def _server(error: Neo4jError, shard_id: str, what: str, op_id: str | None) -> F
 
 def _lost(shard_id: str, op_id: str | None, why: str) -> Failure:
     if op_id is not None:
-        return Failure(OutcomeUnknown(shard_id, op_id))
-    return Failure(ShardUnavailable(shard_id, why), Repeat.READ)
+        return Failure(OutcomeUnknown(shard_id, op_id), connection_lost=True)
+    return Failure(ShardUnavailable(shard_id, why), Repeat.READ, connection_lost=True)

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from drivers.contract import Fence, ShardMarker
+from drivers.contract import Fence, GroupRef, ShardMarker
 from drivers.deadline import Deadline
 from drivers.fence_codec import decode_fence, decode_marker, encode_fence, encode_marker
+from drivers.neo4j import records
 from drivers.neo4j.client import Neo4jClient
 from drivers.neo4j.queries_fences import (
     ADVANCE_BEAT,
@@ -12,6 +13,7 @@ from drivers.neo4j.queries_fences import (
     CREATE_MARKER,
     LIST_FENCES,
     PING,
+    READ_FENCES,
     READ_MARKER,
 )
 from drivers.neo4j.schema_rules import MARKER_RULE
@@ -51,6 +53,11 @@ class Fences:
             CREATE_FENCE, {"fence": encode_fence(fence)}, "create_fence", deadline
         )
         return decode_fence(values)
+
+    async def read_fences(self, refs: Sequence[GroupRef], deadline: Deadline) -> dict[str, Fence]:
+        groups = [{"group_id": group_id} for group_id in sorted({ref.group_id for ref in refs})]
+        ((found,),) = await self._client.read(READ_FENCES, {"groups": groups}, "read_fences", deadline)
+        return records.fences(found)
 
     async def list_fences(self, after: str, limit: int, deadline: Deadline) -> Sequence[Fence]:
         found = await self._client.read(

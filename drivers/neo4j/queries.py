@@ -5,7 +5,9 @@ All parameters travel in one map, `$p`: a list that is a parameter of its own is
 the power of ten of its length, so that each statement would be compiled four times.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from drivers.fence_codec import FENCE_COLUMNS
 from drivers.graph_model import NODE_KINDS, Kind
@@ -16,6 +18,15 @@ PREFIX = "CYPHER 5 replan=skip"
 database; without `skip` a statement is planned anew (0.1 to 1.5 s) whenever its labels have grown."""
 
 OPERATION_COLUMNS = ("op_id", "content_hash", "result", "version", "created_at")
+
+
+@dataclass(frozen=True, slots=True)
+class LargeStatement:
+    """A statement whose compilation is long enough to be done apart: Neo4jClient.prepare."""
+
+    text: str
+    nothing: Mapping[str, Any]
+    """Parameters with which it has nothing to do."""
 
 
 def values(variable: str, columns: Iterable[str]) -> str:
@@ -54,9 +65,12 @@ def fence_of(group_id: str) -> str:
 FENCE = values("f", FENCE_COLUMNS)
 FENCE_OR_NULL = values_or_null("f", FENCE_COLUMNS)
 
-FENCES_OF_GROUPS = f"""CALL () {{
+
+def fences_of_groups(after: str) -> str:
+    """Collects the fences of `groups`, maps with group_id. It takes in the variable `after`, and does not
+    begin before that is computed: so the fences are read last."""
+    return f"""CALL ({after}) {{
   UNWIND $p.groups AS g
   MATCH (f:_Fence {{group_id: g.group_id}}) USING INDEX f:_Fence(group_id)
   RETURN collect({FENCE}) AS fences
 }}"""
-"""Parameter: groups, maps with group_id. Stands last in a statement, so that the fences are read last."""

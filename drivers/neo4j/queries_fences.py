@@ -1,7 +1,7 @@
 """Fences and the shard's marker."""
 
 from drivers.fence_codec import MARKER_COLUMNS
-from drivers.neo4j.queries import FENCE, FENCES_OF_GROUPS, PREFIX, values
+from drivers.neo4j.queries import FENCE, PREFIX, fences_of_groups, values
 
 _MARKER = values("m", MARKER_COLUMNS)
 
@@ -25,7 +25,7 @@ MERGE (f:_Fence {{group_id: $p.fence.group_id}}) ON CREATE SET f += $p.fence
 RETURN {FENCE}"""
 
 READ_FENCES = f"""{PREFIX}
-{FENCES_OF_GROUPS}
+{fences_of_groups("")}
 RETURN fences"""
 
 LIST_FENCES = f"""{PREFIX}

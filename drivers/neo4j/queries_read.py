@@ -8,7 +8,15 @@ from functools import cache
 
 from drivers.contract import ListOrder
 from drivers.graph_model import Kind
-from drivers.neo4j.queries import FENCE_OR_NULL, PREFIX, fence_of, pattern, row_by_pk, row_values
+from drivers.neo4j.queries import (
+    FENCE_OR_NULL,
+    PREFIX,
+    LargeStatement,
+    fence_of,
+    pattern,
+    row_by_pk,
+    row_values,
+)
 from drivers.row_codec import LABEL
 
 FIRST_PK_SUFFIX = "/"
@@ -46,9 +54,10 @@ def list_text(kind: Kind, order: ListOrder, anchor: Kind | None, with_vectors: b
     if order is ListOrder.UUID:
         where, by = "n.pk > $p.after_pk AND n.pk < $p.end_pk", "n.pk"
     else:
+        # CASE and not OR, which the planner may answer by two seeks and then sorts the whole group.
         where = (
             "n.group_id = $p.group_id AND n.created_at <= $p.created_at "
-            "AND (n.created_at < $p.created_at OR n.uuid > $p.uuid)"
+            "AND CASE WHEN n.created_at = $p.created_at THEN n.uuid > $p.uuid ELSE true END"
         )
         by = "n.group_id DESC, n.created_at DESC, n.uuid"
     return f"""{PREFIX}
@@ -101,7 +110,7 @@ _CHANGED = (
     (_TOMBSTONE, "_Tombstone", "[n.kind, n.uuid, n.version]"),
 )
 
-CHANGES = _changes_text()
+CHANGES = LargeStatement(_changes_text(), {"after": 0, "bound": 0, "limit": 0})
 """Parameters: group_id, after, bound, limit. One record: [cut, parts, fence or null], where the parts are the
 rows of each kind in Kind's order and then the tombstones, and cut is the version up to which they are whole:
 the one before that in which the row number limit + 1 lies, or the first one if that alone has more rows."""

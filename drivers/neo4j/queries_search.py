@@ -5,9 +5,9 @@ from functools import cache
 from drivers.graph_model import NODE_KINDS, Kind
 from drivers.neo4j.queries import (
     FENCE_OR_NULL,
-    FENCES_OF_GROUPS,
     PREFIX,
     fence_of,
+    fences_of_groups,
     pattern,
     row_by_pk,
 )
@@ -32,7 +32,7 @@ CALL () {{
   ORDER BY score DESC, group_id, pk LIMIT $p.limit
   RETURN collect([group_id, pk, score]) AS hits
 }}
-{FENCES_OF_GROUPS}
+{fences_of_groups("hits")}
 RETURN hits, fences"""
 
 
@@ -60,7 +60,7 @@ CALL (hits) {{
   }}
   RETURN collect(row_count) AS frequencies
 }}
-{FENCES_OF_GROUPS}
+{fences_of_groups("frequencies")}
 RETURN hits, frequencies, fences"""
 
 

@@ -6,7 +6,7 @@ come sorted by group_id, which is the order of the locks; rows of different grou
 
 A section whose list is empty costs nothing measurable, but the statement's compilation does: 0.4 s for
 ROWS, 0.9 s for CORE, 1.6 s for FULL on a warm server, three to five times that just after its start. So
-there are three statements, which ensure_schema compiles ahead, instead of one per combination of sections.
+there are three statements, compiled ahead, instead of one per combination of sections.
 """
 
 from collections.abc import Iterable
@@ -20,6 +20,7 @@ from drivers.neo4j.queries import (
     FENCE_OR_NULL,
     OPERATION_COLUMNS,
     PREFIX,
+    LargeStatement,
     fence_of,
     row_by_pk,
     row_values,
@@ -58,9 +59,13 @@ def shape_for(kinds: Iterable[Kind], drops: bool) -> WriteShape:
 
 
 @cache
-def write_text(shape: WriteShape) -> str:
+def write_statement(shape: WriteShape) -> LargeStatement:
     """Parameter: writes, made by parameters.py. One record per plan whose fence exists:
     [group_id, owned, expected_version, applied, operation or null, fence, 1]."""
+    return LargeStatement(_write_text(shape), {"writes": []})
+
+
+def _write_text(shape: WriteShape) -> str:
     nodes = [kind for kind in NODE_KINDS if kind in shape.kinds]
     edges = [kind for kind in EDGE_KINDS if kind in shape.kinds]
     lines = [
@@ -183,17 +188,17 @@ def _images_text() -> str:
     lines = [PREFIX, fence_of("$p.group_id"), "SET f += {}", f"WITH {FENCE_OR_NULL} AS fence"]
     for kind in Kind:
         lines += [
-            f"CALL () {{ UNWIND $p.rows.{kind} AS k {row_by_pk(kind, 'k')}",
+            f"CALL (fence) {{ UNWIND $p.rows.{kind} AS k {row_by_pk(kind, 'k')}",
             f"  RETURN collect({row_values(kind, with_vectors=False)}) AS rows_{kind} }}",
         ]
     for kind in ends:
         lines += [
-            f"CALL () {{ UNWIND $p.endpoints.{kind} AS k {row_by_pk(kind, 'k')}",
+            f"CALL (fence) {{ UNWIND $p.endpoints.{kind} AS k {row_by_pk(kind, 'k')}",
             f"  RETURN collect(n.uuid) AS ends_{kind} }}",
         ]
     edges = " UNION ".join(f"UNWIND $p.cascades.{kind} AS k {_edges_of(kind)} RETURN e" for kind in ends)
     lines += [
-        f"CALL () {{ CALL () {{ {edges} }} WITH e LIMIT $p.incident_max",
+        f"CALL (fence) {{ CALL () {{ {edges} }} WITH e LIMIT $p.incident_max",
         "  RETURN collect([type(e), e.uuid, e.source_uuid, e.target_uuid, e.term_count]) AS incident }",
         "OPTIONAL MATCH (o:_Op {pk: $p.operation_pk}) USING INDEX o:_Op(pk)",
         f"RETURN fence, {_OPERATION_OR_NULL}, incident,",
@@ -203,7 +208,7 @@ def _images_text() -> str:
     return "\n".join(lines)
 
 
-IMAGES = _images_text()
+IMAGES = LargeStatement(_images_text(), {"incident_max": 0})
 """Parameters: group_id, operation_pk, incident_max and the maps rows, endpoints, cascades of pks by kind.
 
 Takes the fence's lock first. Neo4j shows other transactions a commit while it is being applied: without the

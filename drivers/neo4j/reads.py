@@ -83,8 +83,9 @@ class Reads:
             LOCKED_VERSION, {"group_id": ref.group_id}, "changes", deadline
         )
         bound = locked[0][0] if locked else after_version
+        await self._client.prepare(CHANGES, deadline)
         ((cut, parts, fence_values),) = await self._client.read(
-            CHANGES,
+            CHANGES.text,
             {"group_id": ref.group_id, "after": after_version, "bound": bound, "limit": limit},
             "changes",
             deadline,

@@ -22,7 +22,7 @@ from drivers.errors import ShardUnavailable
 from drivers.group_key import group_key
 from drivers.neo4j import records
 from drivers.neo4j.client import Neo4jClient
-from drivers.neo4j.queries_fences import READ_FENCES
+from drivers.neo4j.fences import Fences
 from drivers.neo4j.queries_read import FIRST_PK_SUFFIX
 from drivers.neo4j.queries_search import expand_text, keyword_text, semantic_text
 from drivers.neo4j.schema_rules import FULLTEXT_NAME
@@ -35,12 +35,9 @@ _SLOT_CHANGES_MAX = 3
 
 
 class Searches:
-    def __init__(self, client: Neo4jClient) -> None:
+    def __init__(self, client: Neo4jClient, fences: Fences) -> None:
         self._client = client
-
-    async def read_fences(self, refs: Sequence[GroupRef], deadline: Deadline) -> dict[str, Fence]:
-        ((found,),) = await self._client.read(READ_FENCES, {"groups": _groups(refs)}, "read_fences", deadline)
-        return records.fences(found)
+        self._fences = fences
 
     async def semantic(
         self, refs: Sequence[GroupRef], query: SemanticQuery, deadline: Deadline
@@ -77,7 +74,9 @@ class Searches:
     async def keyword(self, refs: Sequence[GroupRef], query: KeywordQuery, deadline: Deadline) -> KeywordRead:
         _check_terms(query.terms)
         if not refs or not query.terms:
-            return KeywordRead((), dict.fromkeys(query.terms, 0), await self.read_fences(refs, deadline))
+            return KeywordRead(
+                (), dict.fromkeys(query.terms, 0), await self._fences.read_fences(refs, deadline)
+            )
         ranked: list[tuple[float, KeywordHit]] = []
         frequency = dict.fromkeys(query.terms, 0)
         fences: dict[str, Fence] = {}
@@ -139,10 +138,6 @@ class Searches:
                 if fence is not None:
                     fences[group_id] = fence
         return ExpandRead({group_id: tuple(some.values()) for group_id, some in edges.items()}, fences)
-
-
-def _groups(refs: Sequence[GroupRef]) -> list[dict[str, str]]:
-    return [{"group_id": group_id} for group_id in sorted({ref.group_id for ref in refs})]
 
 
 def _scored(group_id: str, row_pk: str, score: float) -> ScoredRow:

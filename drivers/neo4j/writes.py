@@ -18,7 +18,7 @@ from drivers.errors import RowLimitExceeded
 from drivers.graph_model import NODE_KINDS, AnyRow, Kind
 from drivers.neo4j import parameters, records
 from drivers.neo4j.client import Neo4jClient, Record
-from drivers.neo4j.queries_write import IMAGES, write_text
+from drivers.neo4j.queries_write import IMAGES, write_statement
 from drivers.row_codec import pk
 
 
@@ -34,8 +34,9 @@ class Writes:
                 kind: [pk(group_id, uuid) for uuid in dict.fromkeys(some)] for kind, some in uuids.items()
             }
 
+        await self._client.prepare(IMAGES, deadline)
         ((fence, operation, incident, rows, ends),) = await self._client.repeatable(
-            IMAGES,
+            IMAGES.text,
             {
                 "group_id": group_id,
                 "operation_pk": pk(group_id, request.op_id),
@@ -79,8 +80,10 @@ class Writes:
             raise ValueError(f"two plans of one group in one write: {sorted(group_ids)}")
         for _, plan in plans:
             parameters.check(self._client.shard_id, plan)
+        statement = write_statement(parameters.shape_of(plan for _, plan in plans))
+        await self._client.prepare(statement, deadline)
         found = await self._client.write(
-            write_text(parameters.shape_of(plan for _, plan in plans)),
+            statement.text,
             {
                 # Sorted, because the statement locks the fences in this order.
                 "writes": [

@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
+from gateway.cli.bench.write import write
 from gateway.cli.config import config
+from gateway.cli.demo import demo
 from gateway.cli.serve import serve
 from gateway.cli.status import status
 
@@ -21,6 +23,18 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(status)
 app.command()(config)
+app.command()(demo)
+
+bench = typer.Typer(no_args_is_help=True, help="Measure what this machine does.")
+bench.command()(write)
+
+
+@bench.callback()
+def _bench() -> None:
+    """Keeps `write` a command of its own while it is the only one."""
+
+
+app.add_typer(bench, name="bench")
 
 
 def _print_version(wanted: bool) -> None:

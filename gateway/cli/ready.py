@@ -68,7 +68,7 @@ def _commands(ready: Ready) -> str:
     commands = [f"graphgate status --address {address}"]
     if ready.reflection:
         write = '{"group_id": "ada", "entities": [{"name": "Ada Lovelace", "summary": "programmer"}]}'
-        search = '{"group_id": "ada", "query": "who wrote a program"}'
+        search = '{"group_id": "ada", "query": "programmers", "results": [{"kind": "ROW_KIND_ENTITY"}]}'
         commands += [
             f"grpcurl -plaintext {address} list",
             f"grpcurl -plaintext -d '{write}' {address} graphgate.v1.GraphService/WriteGraph",

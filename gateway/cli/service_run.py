@@ -72,7 +72,7 @@ async def run(settings: Settings, announce: Callable[[Ready], None], make: MakeG
                     unless(signals.first, _start(settings, started, signals, make or _gateway_server)),
                 )
                 if ready is None:
-                    log.info("stopped before it served")
+                    log.info("stopped_before_serving")
                     return SIGNAL_BASE + signals.number
                 announce(ready)
                 await signals.first.wait()
@@ -115,12 +115,16 @@ async def _start(
 
 async def _with_own_fleet(settings: Settings, started: AsyncExitStack, signals: StopSignals) -> Settings:
     from gateway.embedded.fleet import EmbeddedFleet  # noqa: PLC0415 - optional extra
+    from gateway.embedded.neo4j_process import find_neo4j_lib  # noqa: PLC0415
 
     embedded = settings.embedded
     fleet = EmbeddedFleet(
-        embedded.data_dir, falkordb_shards=embedded.falkordb_shards, neo4j_shards=embedded.neo4j_shards
+        embedded.data_dir,
+        falkordb_shards=embedded.falkordb_shards,
+        neo4j_shards=embedded.neo4j_shards,
+        neo4j_lib_dir=find_neo4j_lib(settings.cache),
     )
-    log.info("starting the embedded fleet", data_dir=str(embedded.data_dir))
+    log.info("fleet_starting", data_dir=str(embedded.data_dir))
     await fleet.__aenter__()
 
     async def stop_fleet() -> None:

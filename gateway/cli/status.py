@@ -72,7 +72,7 @@ def status(
             report = _ask(address, channel, timeout_s)
         except grpc.RpcError as error:
             call: Any = error
-            fail(f"{address} does not answer: {call.code().name}, {call.details()}", as_json=as_json)
+            fail(f"cannot ask {address}: {call.code().name}, {call.details()}", as_json=as_json)
     print(json.dumps(asdict(report) | {"healthy": report.healthy}) if as_json else _text(report))
     if not report.healthy:
         raise typer.Exit(FAILED)

@@ -3,35 +3,41 @@
 import asyncio
 import signal
 from collections.abc import Coroutine
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any, Self
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, a container's stop, a closed terminal, which the engines of the fleet would outlive."""
 
 
 class StopSignals:
-    """Context manager, inside a running loop: SIGINT and SIGTERM are counted instead of raised."""
+    """Context manager, inside a running loop: SIGNALS are counted instead of raised."""
 
     def __init__(self) -> None:
         self.first = asyncio.Event()
         self.second = asyncio.Event()
         self.number = 0
         """Of the last signal; 0 before any."""
+        self._counted: list[signal.Signals] = []
 
     def __enter__(self) -> Self:
-        loop = asyncio.get_running_loop()
-        for number in SIGNALS:
-            loop.add_signal_handler(number, self.received, number, None)
+        # nohup asks to survive its terminal.
+        self._counted = [
+            number
+            for number in SIGNALS
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN
+        ]
+        for number in self._counted:
+            asyncio.get_running_loop().add_signal_handler(number, self._received, number)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for number in SIGNALS:
+        for number in self._counted:
             asyncio.get_running_loop().remove_signal_handler(number)
 
-    def received(self, number: int, _frame: FrameType | None) -> None:
-        """One more signal."""
+    def _received(self, number: int) -> None:
         self.number = number
         (self.second if self.first.is_set() else self.first).set()
 

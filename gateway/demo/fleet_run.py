@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,8 @@ from graphgate.v1 import graph_service_pb2
 
 POOL_GRAPHS = 4
 """As in the fleet that `graphgate serve` starts by itself."""
+SHARDS_TIMEOUT_S = 120.0
+"""For the schema of every shard; a Neo4j that has just started compiles its first statements slowly."""
 KILL_AFTER = 0.4
 """Share of a phase's rows that are acknowledged before its crash."""
 _CALL_TIMEOUT_S = 10.0
@@ -43,10 +45,10 @@ class Outage:
 @asynccontextmanager
 async def running_fleet(
     directory: Path, *, falkordb_shards: int, neo4j_shards: int, cache_dir: Path
-) -> AsyncIterator[RunningFleet]:
+) -> AsyncGenerator[RunningFleet]:
     """Engines, then a gateway process in front of them; all are stopped at the end, whatever happened.
 
-    Raises EmbeddedError and GatewayProcessError.
+    Raises EmbeddedError, GatewayProcessError and ShardsAway.
     """
     started = time.monotonic()
     async with EmbeddedFleet(
@@ -57,9 +59,8 @@ async def running_fleet(
             directory / "gateway.log", fleet, embedder="local", cache_dir=cache_dir, pool_graphs=POOL_GRAPHS
         )
         async with gateway, GatewayClient(gateway.address) as client:
-            yield RunningFleet(
-                fleet, gateway, client, fleet_ready - started, time.monotonic() - fleet_ready
-            )
+            await client.until_all_shards_answer(timeout_s=SHARDS_TIMEOUT_S)
+            yield RunningFleet(fleet, gateway, client, fleet_ready - started, time.monotonic() - fleet_ready)
 
 
 async def write_through_crash(

@@ -37,7 +37,9 @@ async def stored_rows(client: GatewayClient) -> Stored:
         shards=tuple(
             ShardFigures(
                 id=shard.shard,
-                engine=search_service_pb2.ShardEngine.Name(shard.engine).removeprefix("SHARD_ENGINE_").lower(),
+                engine=search_service_pb2.ShardEngine.Name(shard.engine)
+                .removeprefix("SHARD_ENGINE_")
+                .lower(),
                 groups=groups[shard.shard],
                 entities=entities[shard.shard],
             )

@@ -70,9 +70,10 @@ async def load_graph_through_crashes(
             [calls.passages(group) for group in one_by_one],
             lambda: crash(crash_engine(run, writer, one_by_one[0].group_id)),
         )
+    passages_per_s = passages.calls / passages.wall_s
     screen.say(
-        f"  {entities.rows_per_s:,.0f} entities/s, {facts.rows_per_s:,.0f} facts/s in batches of up to 200 with "
-        f"their vectors; {passages.calls / passages.wall_s:,.0f} passages/s one by one, the crash included"
+        f"  {entities.rows_per_s:,.0f} entities/s, {facts.rows_per_s:,.0f} facts/s in batches of up to 200"
+        f" with their vectors; {passages_per_s:,.0f} passages/s one by one, the crash included"
     )
     return WriteFigures(entities, episodes, facts, passages, (gateway_outage, engine_outage))
 

@@ -1,7 +1,7 @@
 """Makes the demo's data file: `python -m gateway.demo.pack FOLDER [FILE]`.
 
-FOLDER holds corpus.json, openie.json and questions.json as published in the HippoRAG repository. The result is
-the same byte for byte as long as the input and the compressor are.
+FOLDER holds corpus.json, openie.json and questions.json as published in the HippoRAG repository. The result
+is the same byte for byte as long as the input and the compressor are.
 """
 
 import json

@@ -22,7 +22,9 @@ _METHOD_LETTERS = {
     search_service_pb2.SEARCH_METHOD_KEYWORD: "K",
     search_service_pb2.SEARCH_METHOD_GRAPH: "G",
 }
-_SHOWN_CHARS_MAX = 58
+_RANK_WIDTH = 4
+_PLACE_WIDTHS = {"group": 10, "shard": 10, "engine": 8, "found by": 11}
+_TEXT_WIDTH_MIN = 16
 
 
 class Screen:
@@ -71,46 +73,41 @@ class Screen:
         self, title: str, answer: search_service_pb2.SearchResponse, gold: frozenset[str] = frozenset()
     ) -> None:
         """The first list of the answer. `gold` are uuids of episodes to mark."""
-        table = Table(
-            title=title, title_justify="left", title_style="", box=None, padding=(0, 2), header_style="dim"
-        )
-        for column in ("", "hit", "group", "shard", "engine", "found by"):
-            table.add_column(column, no_wrap=True)
+        table = Table(box=None, padding=(0, 1), header_style="dim")
+        table.add_column("", width=_RANK_WIDTH, no_wrap=True)
+        table.add_column("hit", width=self._text_width(), no_wrap=True, overflow="ellipsis")
+        for column, width in _PLACE_WIDTHS.items():
+            table.add_column(column, width=width, no_wrap=True, overflow="ellipsis")
         for rank, hit in enumerate(answer.results[0].hits, 1):
             is_gold = hit.WhichOneof("row") == "episode" and hit.episode.uuid in gold
+            ranks = {method.method: method.rank for method in hit.methods}
             table.add_row(
                 f"[bold yellow]{rank:2} ★[/bold yellow]" if is_gold else f"{rank:2}",
-                escape(_row_text(hit)[:_SHOWN_CHARS_MAX]),
+                escape(_row_text(hit).replace("\n", " ")),
                 hit.group_id,
                 hit.shard,
                 _engine(ENGINE_NAMES.get(hit.engine, "?")),
-                "  ".join(f"{_METHOD_LETTERS.get(m.method, '?')}{m.rank}" for m in hit.methods),
+                " ".join(f"{letter}{ranks[m]}" for m, letter in _METHOD_LETTERS.items() if m in ranks),
             )
         self.console.print()
+        self.console.print(title, highlight=False)
         self.console.print(table)
 
+    def _text_width(self) -> int:
+        """What the other columns leave of the line, a blank on either side of each."""
+        others = (_RANK_WIDTH, *_PLACE_WIDTHS.values())
+        return max(_TEXT_WIDTH_MIN, self.console.width - sum(others) - 2 * (len(others) + 1))
+
     def summary(self, figures: Figures, problems: Sequence[str]) -> None:
-        stored, write = figures.stored, figures.write
-        equal = figures.sharded_equals_unsharded
-        rows = [
-            ("stored", f"{stored.groups} groups, {stored.episodes:,} episodes, {stored.entities:,} entities, "
-                       f"{stored.facts:,} facts, {stored.mentions:,} mentions"),
-            ("written", f"{write.entities.rows_per_s:,.0f} entities/s, {write.facts.rows_per_s:,.0f} facts/s"),
-            ("lost", f"{figures.lost_after_restart} of {figures.acknowledged_rows:,} acknowledged rows, "
-                     f"after {len(write.outages)} SIGKILLs"),
-            ("search", f"p50 {figures.search_p50_ms:.0f} ms, p95 {figures.search_p95_ms:.0f} ms"),
-            ("recall@10", f"{figures.recall_at_10:.3f}; every gold passage in the first 10: "
-                          f"{figures.all_gold_at_10:.0%} of the questions"),
-            ("sharded = unsharded", ", ".join(f"{kind} {share:.0%}" for kind, share in equal.items())
-                                    + f"; hybrid overlap {figures.hybrid_overlap_at_10:.1%}"),
-            ("took", ", ".join(f"{name} {seconds:.1f} s" for name, seconds in figures.timings_s.items())),
-        ]  # fmt: skip
+        rows = _summary_rows(figures)
         table = Table(box=None, show_header=False, padding=(0, 2))
-        for name, value in rows:
+        for name, value in rows.items():
             table.add_row(f"[bold]{name}[/bold]", value)
         self.console.print()
         self.console.print(
-            Panel(table, title="graphgate demo", border_style="red" if problems else "green", title_align="left")
+            Panel(
+                table, title="graphgate demo", border_style="red" if problems else "green", title_align="left"
+            )
         )
         for problem in problems:
             self.console.print(f"[bold red]FAILED[/bold red] {problem}")
@@ -138,3 +135,20 @@ def kind_name(kind: graph_pb2.RowKind) -> str:
         graph_pb2.ROW_KIND_ENTITY: "entities",
         graph_pb2.ROW_KIND_FACT: "facts",
     }[kind]
+
+
+def _summary_rows(figures: Figures) -> dict[str, str]:
+    stored, write = figures.stored, figures.write
+    equal = ", ".join(f"{kind} {share:.0%}" for kind, share in figures.sharded_equals_unsharded.items())
+    return {
+        "stored": f"{stored.groups} groups, {stored.episodes:,} episodes, {stored.entities:,} entities, "
+        f"{stored.facts:,} facts, {stored.mentions:,} mentions",
+        "written": f"{write.entities.rows_per_s:,.0f} entities/s, {write.facts.rows_per_s:,.0f} facts/s",
+        "lost": f"{figures.lost_after_restart} of {figures.acknowledged_rows:,} acknowledged rows, "
+        f"after {len(write.outages)} SIGKILLs",
+        "search": f"p50 {figures.search_p50_ms:.0f} ms, p95 {figures.search_p95_ms:.0f} ms",
+        "recall@10": f"{figures.recall_at_10:.3f}; every gold passage in the first 10: "
+        f"{figures.all_gold_at_10:.0%} of the questions",
+        "sharded = unsharded": f"{equal}; hybrid overlap {figures.hybrid_overlap_at_10:.1%}",
+        "took": ", ".join(f"{name} {seconds:.1f} s" for name, seconds in figures.timings_s.items()),
+    }

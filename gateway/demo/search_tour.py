@@ -34,11 +34,18 @@ class SearchFigures:
     p95_ms: float
     stages_ms: Mapping[str, float]
     """Median by stage, as the gateway reports it."""
+    shards_ms: Mapping[str, float]
+    """Median by shard, as the gateway reports it: time until its last answer."""
     rankings: Sequence[Ranking]
 
 
 async def ask(
-    client: GatewayClient, question: str, kind: graph_pb2.RowKind, *, group_id: str | None = None, limit: int = LIMIT
+    client: GatewayClient,
+    question: str,
+    kind: graph_pb2.RowKind,
+    *,
+    group_id: str | None = None,
+    limit: int = LIMIT,
 ) -> search_service_pb2.SearchResponse:
     """One hybrid search with default parameters; over all groups unless one is named."""
     request = search_service_pb2.SearchRequest(
@@ -67,6 +74,7 @@ async def measure(
     recalls: list[float] = []
     latencies: list[float] = []
     stages: dict[str, list[float]] = {}
+    shards: dict[str, list[float]] = {}
     rankings: list[Ranking] = []
     for question in questions:
         started = time.perf_counter()
@@ -74,6 +82,8 @@ async def measure(
         latencies.append((time.perf_counter() - started) * 1_000)
         for timing in answer.timings:
             stages.setdefault(timing.stage, []).append(timing.duration.ToMicroseconds() / 1_000)
+        for shard in answer.shards:
+            shards.setdefault(shard.shard, []).append(shard.latency.ToMicroseconds() / 1_000)
         hits = answer.results[0].hits
         found = {passage_of[hit.episode.uuid] for hit in hits} & set(question.gold)
         recalls.append(len(found) / len(question.gold))
@@ -87,6 +97,7 @@ async def measure(
         p50_ms=percentile(latencies, 50),
         p95_ms=percentile(latencies, 95),
         stages_ms={stage: statistics.median(times) for stage, times in stages.items()},
+        shards_ms={shard: statistics.median(times) for shard, times in shards.items()},
         rankings=rankings,
     )
 

@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,7 @@ from gateway.demo.vectors import VectorTable, embed_all
 from gateway.demo.verify import lost_rows
 from gateway.demo.writer import Journal
 from gateway.embedded import find_neo4j_lib, missing_for_neo4j
+from gateway.loopback.process_stat import resident_bytes
 from graphgate.v1 import graph_pb2
 
 FALKORDB_SHARDS = 3
@@ -65,9 +66,11 @@ class Demo:
         self._screen = screen
         self._timings: dict[str, float] = {}
 
-    async def run(self) -> DemoResult:
-        """Raises EmbeddingError, EmbeddedError, GatewayProcessError, RetriesExhausted and AioRpcError; those
-        that several tasks met come as an ExceptionGroup."""
+    async def run(self, announce: Callable[[DemoResult], None]) -> None:
+        """`announce` gets the result; with `keep` this goes on afterwards until it is cancelled.
+
+        Raises EmbeddingError, EmbeddedError, GatewayProcessError, ShardsAway, RetriesExhausted and
+        AioRpcError; those that several tasks met come as an ExceptionGroup."""
         started = time.monotonic()
         dataset = load_dataset()
         dataset = dataset.first(self._options.passages or len(dataset.passages))
@@ -76,7 +79,9 @@ class Demo:
         vectors = await self._embed(dataset, groups)
         async with AsyncExitStack() as stack:
             directory = Path(
-                stack.enter_context(tempfile.TemporaryDirectory(prefix="graphgate-demo-", ignore_cleanup_errors=True))
+                stack.enter_context(
+                    tempfile.TemporaryDirectory(prefix="graphgate-demo-", ignore_cleanup_errors=True)
+                )
             )
             run, neo4j_left_out = await self._start(stack, directory / "fleet")
             journal = Journal()
@@ -86,7 +91,9 @@ class Demo:
             stored, lost = await self._verify(run, groups, journal)
             await self._show_searches(run, dataset, groups)
             search, rankings = await self._measure(run, dataset, groups, vectors)
-            one_search, one_rankings = await self._one_shard(directory / "one-shard", dataset, groups, vectors)
+            one_search, one_rankings = await self._one_shard(
+                directory / "one-shard", dataset, groups, vectors
+            )
             self._timings["all"] = time.monotonic() - started
             figures = Figures(
                 stored=stored,
@@ -103,15 +110,15 @@ class Demo:
                 },
                 hybrid_overlap_at_10=mean_overlap(search.rankings, one_search.rankings),
                 neo4j_left_out=neo4j_left_out,
-                gateway_memory_mb=run.gateway.memory_bytes / 1_000_000,
+                gateway_memory_mb=resident_bytes(run.gateway.pid) / 1_000_000,
                 timings_s=self._timings,
             )
             expected_rows = sum(group.rows for group in groups)
             problems = failures(figures, expected_rows)
             self._screen.summary(figures, problems)
+            announce(DemoResult(figures, problems))
             if self._options.keep:
                 await self._keep(run)
-        return DemoResult(figures, problems)
 
     def _introduce(self, dataset: Dataset, groups: Sequence[GroupGraph]) -> None:
         self._screen.step("Data")
@@ -119,10 +126,11 @@ class Demo:
         facts = sum(len(group.facts) for group in groups)
         entities = sum(len(group.entities) for group in groups)
         self._screen.say(
-            f"  {len(dataset.passages):,} passages of Wikipedia with what was extracted from them (MuSiQue, "
-            f"HippoRAG) as {len(groups)} groups:\n  {len(dataset.passages):,} episodes, {entities:,} entities, "
-            f"{facts:,} facts, {rows:,} rows with the mentions; {dataset.malformed_triples} malformed triples "
-            f"are left out.\n  {len(dataset.questions)} questions that need two to four of the passages each."
+            f"  {len(dataset.passages):,} passages of Wikipedia with what was extracted from them (MuSiQue,"
+            f" HippoRAG) as {len(groups)} groups:\n"
+            f"  {len(dataset.passages):,} episodes, {entities:,} entities, {facts:,} facts, {rows:,} rows"
+            f" with the mentions; {dataset.malformed_triples} malformed triples are left out.\n"
+            f"  {len(dataset.questions)} questions that need two to four of the passages each."
         )
 
     async def _embed(self, dataset: Dataset, groups: Sequence[GroupGraph]) -> VectorTable:
@@ -137,7 +145,9 @@ class Demo:
                 on_progress=lambda count: progress.advance(task, count),
             )
         self._timings["embedding"] = time.monotonic() - started
-        self._screen.say("  by all-MiniLM-L6-v2 on this machine, kept for the next time; both fleets get the same.")
+        self._screen.say(
+            "  by all-MiniLM-L6-v2 on this machine, kept for the next time; both fleets get the same."
+        )
         return table
 
     async def _start(self, stack: AsyncExitStack, directory: Path) -> tuple[RunningFleet, str | None]:
@@ -177,9 +187,7 @@ class Demo:
         started = time.monotonic()
         with self._screen.progress() as progress:
             task = progress.add_task("rows read back", total=journal.total)
-            lost = await lost_rows(
-                run.client, groups, journal, lambda count: progress.advance(task, count)
-            )
+            lost = await lost_rows(run.client, groups, journal, lambda count: progress.advance(task, count))
         stored = await stored_rows(run.client)
         self._timings["reading back"] = time.monotonic() - started
         if lost:
@@ -191,9 +199,7 @@ class Demo:
         self._screen.shards(stored.shards)
         return stored, len(lost)
 
-    async def _show_searches(
-        self, run: RunningFleet, dataset: Dataset, groups: Sequence[GroupGraph]
-    ) -> None:
+    async def _show_searches(self, run: RunningFleet, dataset: Dataset, groups: Sequence[GroupGraph]) -> None:
         if not dataset.questions:
             return
         self._screen.step("Searches")
@@ -205,7 +211,9 @@ class Demo:
         answer = await ask(
             run.client, first.question, graph_pb2.ROW_KIND_FACT, group_id=group_id, limit=_SHOWN_HITS
         )
-        self._screen.hits(f"[bold]{escape(first.question)}[/bold]\n[dim]facts of one group, {group_id}[/dim]", answer)
+        self._screen.hits(
+            f"[bold]{escape(first.question)}[/bold]\n[dim]facts of one group, {group_id}[/dim]", answer
+        )
         for question in dataset.questions[:_SHOWN_QUESTIONS]:
             answer = await ask(run.client, question.question, graph_pb2.ROW_KIND_EPISODE, limit=_SHOWN_HITS)
             self._screen.hits(
@@ -229,9 +237,12 @@ class Demo:
             )
         self._timings["searching"] = time.monotonic() - started
         stages = ", ".join(f"{stage} {ms:.1f}" for stage, ms in search.stages_ms.items())
+        shards = ", ".join(f"{shard} {ms:.1f}" for shard, ms in search.shards_ms.items())
         self._screen.say(
-            f"  recall@10 {search.recall_at_10:.3f} of {search.gold} gold passages, p50 {search.p50_ms:.1f} ms, "
-            f"p95 {search.p95_ms:.1f} ms\n  [dim]median ms by stage: {stages}[/dim]"
+            f"  recall@10 {search.recall_at_10:.3f} of {search.gold} gold passages, "
+            f"p50 {search.p50_ms:.1f} ms, p95 {search.p95_ms:.1f} ms\n"
+            f"  [dim]median ms by stage: {stages}[/dim]\n"
+            f"  [dim]median ms by shard: {shards}[/dim]"
         )
         return search, rankings
 

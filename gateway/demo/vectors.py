@@ -90,8 +90,8 @@ async def embed_all(
         # Of one length together: a batch is padded to its longest text.
         missing.sort(key=len)
         chunks = [missing[first : first + _CHUNK_TEXTS] for first in range(0, len(missing), _CHUNK_TEXTS)]
-        for _ in range(min(_MODELS_MAX, os.cpu_count() or 1, len(chunks)) - 1):
-            embedders.append(LocalEmbedder.minilm(cache_dir=cache_dir))
+        more = min(_MODELS_MAX, os.cpu_count() or 1, len(chunks)) - 1
+        embedders += [LocalEmbedder.minilm(cache_dir=cache_dir) for _ in range(more)]
 
         async def work(model: LocalEmbedder) -> None:
             while chunks:

@@ -35,7 +35,9 @@ class WriteCalls:
 
     def entities(self, group: GroupGraph) -> list[WriteCall]:
         return [
-            _batch(group, "entities", number, len(rows), lambda rows=rows: self._entities_request(group, rows))
+            _batch(
+                group, "entities", number, len(rows), lambda rows=rows: self._entities_request(group, rows)
+            )
             for number, rows in enumerate(batched(group.entities, BATCH_ROWS_MAX))
         ]
 

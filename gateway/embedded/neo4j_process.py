@@ -33,16 +33,16 @@ _REMEDY = f"run `make neo4j` with Java {' or '.join(map(str, JAVA_MAJORS))} and 
 _OPENED_PACKAGES = ("java.nio", "java.io", "sun.nio.ch", "java.util.concurrent")
 
 
-def find_neo4j_lib() -> Path | None:
+def find_neo4j_lib(cache: Path | None = None) -> Path | None:
     """The directory of Neo4j's jars in the cache, None unless it was fetched to the end.
 
-    The cache is $GRAPHGATE_CACHE, else graphgate in $XDG_CACHE_HOME, else ~/.cache/graphgate: the rule of
+    Unless it is given, the cache is $GRAPHGATE_CACHE, else graphgate in $XDG_CACHE_HOME, else ~/.cache/graphgate: the rule of
     tests/bootstrap/fetch_neo4j.sh, which fills it.
     """
-    cache = os.environ.get("GRAPHGATE_CACHE")
-    if not cache:
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "graphgate"
-    lib = Path(cache) / f"neo4j-{NEO4J_VERSION}" / "lib"
+    if cache is None:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        cache = Path(os.environ.get("GRAPHGATE_CACHE") or Path(base) / "graphgate")
+    lib = cache / f"neo4j-{NEO4J_VERSION}" / "lib"
     return lib if (lib / ".complete").is_file() else None
 
 

@@ -1,5 +1,7 @@
 """What can go wrong with a gateway process that the demo or a benchmark started."""
 
+from collections.abc import Sequence
+
 
 class GatewayProcessError(Exception):
     """The gateway process ended or did not become ready; it is gone when this is raised.
@@ -10,6 +12,15 @@ class GatewayProcessError(Exception):
     def __init__(self, what: str, log_tail: str) -> None:
         super().__init__(f"{what}; the end of its log:\n{log_tail or '(it wrote nothing)'}")
         self.log_tail = log_tail
+
+
+class ShardsAway(Exception):
+    """The gateway serves, but does not reach some of its shards."""
+
+    def __init__(self, shards: Sequence[str], timeout_s: float) -> None:
+        super().__init__(
+            f"the gateway did not reach {', '.join(shards)} within {timeout_s:g} s; look at the log of the shard"
+        )
 
 
 class RetriesExhausted(Exception):

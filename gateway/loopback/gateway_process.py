@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import os
-import resource
 import sys
 import time
 from collections.abc import Mapping
@@ -32,12 +31,18 @@ type EmbedderKind = Literal["local", "none"]
 class GatewayProcess:
     """Context manager: inside, the gateway serves; at its end, it is stopped.
 
-    All settings come from the environment that it is given; those of the caller's environment do not reach it.
-    It has a session of its own: an interrupt typed at the terminal does not reach it before it is stopped.
+    All settings come from the environment that it is given; those of the caller's environment do not reach
+    it. It has a session of its own, so that an interrupt typed at the terminal does not reach it.
     """
 
     def __init__(
-        self, log_file: Path, fleet: EmbeddedFleet, *, embedder: EmbedderKind, cache_dir: Path, pool_graphs: int
+        self,
+        log_file: Path,
+        fleet: EmbeddedFleet,
+        *,
+        embedder: EmbedderKind,
+        cache_dir: Path,
+        pool_graphs: int,
     ) -> None:
         """`fleet` must run and outlive the gateway. `log_file` is appended to."""
         self._log_file = log_file
@@ -63,21 +68,6 @@ class GatewayProcess:
         assert self._process is not None, "the gateway was not started"
         return self._process.pid
 
-    @property
-    def cpu_s(self) -> float:
-        """Processor time that the process has taken since it started, from /proc/PID/stat."""
-        stat = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii")
-        # The second field, the program's name, may hold spaces; it ends at the last bracket.
-        after_name = stat.rpartition(")")[2].split()
-        user_ticks, system_ticks = int(after_name[11]), int(after_name[12])
-        return (user_ticks + system_ticks) / os.sysconf("SC_CLK_TCK")
-
-    @property
-    def memory_bytes(self) -> int:
-        """Resident memory of the process, from /proc/PID/statm."""
-        pages = Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1]
-        return int(pages) * resource.getpagesize()
-
     async def __aenter__(self) -> Self:
         await self.start()
         return self
@@ -85,7 +75,10 @@ class GatewayProcess:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """An error that leaves the context takes the end of the gateway's log with it, as a note."""
         await self.stop()
+        if isinstance(error, Exception):
+            error.add_note(f"the end of the gateway's log:\n{self._log_tail() or '(it wrote nothing)'}")
 
     async def start(self) -> None:
         """Returns once the gateway says that it serves. Raises GatewayProcessError."""

@@ -8,6 +8,7 @@ from typing import Any, Protocol, cast
 
 import grpc
 import structlog
+from google.rpc import status_pb2
 from grpc_status import rpc_status
 
 from drivers.errors import GraphgateError
@@ -64,44 +65,44 @@ class Rim(grpc.aio.ServerInterceptor):
             self._observer.rpc_started(method)
             call_id = _request_id(context)
             request_id.set(call_id)
-            code = "OK"
+            # Whatever leaves in a way that is not named below is a bug, and counted as one.
+            code = "INTERNAL"
             try:
-                return await handler(request, context)
+                answer = await handler(request, context)
             except asyncio.CancelledError:
                 code = "CANCELLED"
                 raise
-            except GraphgateError as error:
-                status = errors.status_of(error)
-                if status is None:
-                    code = await self._internal(method, call_id, request, context, error)
+            except grpc.aio.AbortError:
+                raise
+            except Exception as error:
+                status = errors.status_of(error) if isinstance(error, GraphgateError) else None
+                if status is None or not isinstance(error, GraphgateError):
+                    status = _bug(method, call_id, request, error)
                 else:
                     code = _name(status.code)
                     _log_failure(method, call_id, request, error, code)
-                    await context.abort_with_status(rpc_status.to_status(status))
-            except Exception as error:
-                code = await self._internal(method, call_id, request, context, error)
+                await context.abort_with_status(rpc_status.to_status(status))
+            else:
+                code = "OK"
+                return answer
             finally:
                 self._observer.rpc_finished(method, code, time.perf_counter() - started)
 
         return call
 
-    async def _internal(
-        self, method: str, call_id: str, request: Any, context: Context, error: Exception
-    ) -> str:
-        """A bug: its text goes to the log only. Never returns normally."""
-        if isinstance(error, grpc.aio.AbortError):
-            raise error
-        error_id = secrets.token_hex(8)
-        log.error(
-            "rpc_bug",
-            method=method,
-            request_id=call_id,
-            error_id=error_id,
-            group=getattr(request, "group_id", None),
-            exc_info=error,
-        )
-        await context.abort_with_status(rpc_status.to_status(errors.internal_status(error_id)))
-        return "INTERNAL"
+
+def _bug(method: str, call_id: str, request: Any, error: Exception) -> status_pb2.Status:
+    """The error's text goes to the log only; the caller gets an id to report."""
+    error_id = secrets.token_hex(8)
+    log.error(
+        "rpc_bug",
+        method=method,
+        request_id=call_id,
+        error_id=error_id,
+        group=getattr(request, "group_id", None),
+        exc_info=error,
+    )
+    return errors.internal_status(error_id)
 
 
 def _request_id(context: Context) -> str:

@@ -11,7 +11,15 @@ from drivers.row_key import RowKey
 from gateway.embedding.port import Embedder
 from gateway.search import graph_method
 from gateway.search.analyzer import analyze
-from gateway.search.request import SCOPE_GROUPS_MAX, Hit, MethodPlace, ResultSpec, Search, SearchResult
+from gateway.search.request import (
+    SCOPE_GROUPS_MAX,
+    WINDOW_MIN,
+    Hit,
+    MethodPlace,
+    ResultSpec,
+    Search,
+    SearchResult,
+)
 from shard_router.bm25 import count_query_terms
 from shard_router.fusion import FusedHit, Method, weighted_rrf
 from shard_router.router import Router
@@ -156,7 +164,7 @@ def _queries(search: Search, vector: Vector | None) -> list[CandidateQuery]:
             keyword.add(spec.kind)
     if any(spec.weights.get(Method.GRAPH) for spec in search.results):
         for kind in (Kind.ENTITY, Kind.FACT):
-            windows.setdefault(kind, graph_method.SEED_FACTS)
+            windows.setdefault(kind, WINDOW_MIN)
             semantic.add(kind)
             keyword.add(kind)
     return [

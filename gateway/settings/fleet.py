@@ -1,8 +1,16 @@
 """Settings of what the gateway connects to: shards, their limits, the catalog, or a fleet of its own."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from gateway.settings.section import (
     BOLT_SCHEMES,
@@ -119,7 +127,6 @@ class CatalogSettings(Section):
     prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.\-]{1,64}$")] = "graphgate"
     """Of every key, so that fleets can share a server."""
     pool_size_max: Annotated[int, Field(ge=1, le=200)] = 20
-    connect_timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
     command_timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
 
     @field_validator("url")
@@ -129,6 +136,12 @@ class CatalogSettings(Section):
 
     _password = field_validator("password")(_password_once)
     _tls = field_validator("tls")(_tls_applies)
+
+    @model_validator(mode="after")
+    def _user_has_a_password(self) -> Self:
+        if self.user is not None and self.password is None:
+            raise ValueError("user is given without password; give both or neither")
+        return self
 
 
 class EmbeddedSettings(Section):

@@ -151,6 +151,7 @@ def _section_of(annotation: Any) -> tuple[type[Section] | None, bool]:
 
 def _unknown_advice(path: Path) -> str:
     wanted = ".".join(path)
-    near = difflib.get_close_matches(wanted, [".".join(known) for known in known_paths()], n=1, cutoff=0.7)
+    known = {".".join(known[: depth + 1]) for known in known_paths() for depth in range(len(known))}
+    near = difflib.get_close_matches(wanted, sorted(known), n=1, cutoff=0.7)
     hint = f"did you mean {near[0]}?" if near else "`graphgate config` lists the names"
     return f"there is no such setting; {hint}"

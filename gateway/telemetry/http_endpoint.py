@@ -7,11 +7,16 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
+import structlog
+
+log = structlog.get_logger("graphgate.metrics")
+
 REQUEST_BYTES_MAX = 8 * 1024
 """Request line and headers."""
 EXCHANGE_S_MAX = 10.0
 """From the connection to the last byte of the answer."""
 CONNECTIONS_MAX = 16
+"""Further ones are reset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,7 @@ class HttpEndpoint:
         self._pages = pages
         self._server: asyncio.Server | None = None
         self._exchanges: set[asyncio.Task[None]] = set()
+        self._stopping = False
 
     @property
     def address(self) -> str:
@@ -62,32 +68,36 @@ class HttpEndpoint:
         """Ends the listener and what is still being answered. Idempotent."""
         if self._server is None:
             return
+        self._stopping = True
         self._server.close()
         for exchange in self._exchanges:
             exchange.cancel()
-        await asyncio.gather(*self._exchanges, return_exceptions=True)
         await self._server.wait_closed()
         self._server = None
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A connection may arrive between the stop and the end of the listener.
+        if self._stopping or len(self._exchanges) >= CONNECTIONS_MAX:
+            writer.transport.abort()
+            return
         exchange = asyncio.create_task(self._exchange(reader, writer))
         self._exchanges.add(exchange)
         exchange.add_done_callback(self._exchanges.discard)
         await asyncio.wait([exchange])
+        writer.transport.abort()
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            # The peer is gone or too slow: there is nobody to tell.
-            with contextlib.suppress(TimeoutError, ConnectionError, asyncio.IncompleteReadError):
-                async with asyncio.timeout(EXCHANGE_S_MAX):
-                    writer.write(await self._answer(reader))
-                    await writer.drain()
-        finally:
-            writer.close()
+        # The peer is gone or too slow: there is nobody to tell.
+        with contextlib.suppress(TimeoutError, ConnectionError, asyncio.IncompleteReadError):
+            async with asyncio.timeout(EXCHANGE_S_MAX):
+                writer.write(await self._answer(reader))
+                await writer.drain()
+                writer.write_eof()
+                # Closing with unread bytes would reset the connection and take the answer with it.
+                while await reader.read(REQUEST_BYTES_MAX):
+                    pass
 
     async def _answer(self, reader: asyncio.StreamReader) -> bytes:
-        if len(self._exchanges) > CONNECTIONS_MAX:
-            return _response(HTTPStatus.SERVICE_UNAVAILABLE)
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         except asyncio.LimitOverrunError:
@@ -103,7 +113,11 @@ class HttpEndpoint:
         if make_page is None:
             return _response(HTTPStatus.NOT_FOUND)
         accepts = (line.partition(":")[2] for line in header_lines if line[:7].lower() == "accept:")
-        page = await make_page(next(accepts, "").strip())
+        try:
+            page = await make_page(next(accepts, "").strip())
+        except Exception:
+            log.exception("page_failed", page=target)
+            return _response(HTTPStatus.INTERNAL_SERVER_ERROR)
         return _response(HTTPStatus.OK, page, body_sent=method == "GET")
 
 

@@ -17,6 +17,8 @@ from gateway.settings.section import SECRET_SHOWN, without_secrets
 from gateway.settings.service import LoggingSettings
 
 _SECRET_NAMES = ("password", "passwd", "secret", "api_key", "apikey", "authorization", "credential")
+_OUR_LAYERS = ("gateway", "shard_router", "drivers")
+"""Those below the gateway log through the standard library; others are heard from warnings on."""
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -47,6 +49,8 @@ def configure_logging(settings: LoggingSettings, stream: TextIO | None = None) -
         )
     )
     logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)
+    for layer in _OUR_LAYERS:
+        logging.getLogger(layer).setLevel(level)
 
 
 def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

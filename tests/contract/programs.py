@@ -264,19 +264,12 @@ _calls: st.SearchStrategy[Call] = st.one_of(
 
 
 def programs(groups: int) -> st.SearchStrategy[list[Step]]:
-    """Each group begins with all nodes of the pool, so that edges find their ends."""
-    founding = Write(
-        tuple(_bare_node(kind, at) for kind in NODE_KINDS for at in POOL[kind]),
-        deletions=(),
-        mode=WriteMode.UPSERT,
-        masked=frozenset(),
-        episode_uuid="",
-        clock_us=0,
-        if_version_off=None,
-    )
-    begin: list[Step] = [(group, founding) for group in range(groups)]
-    steps = st.lists(st.tuples(st.integers(0, groups - 1), _calls), min_size=8, max_size=30)
-    return steps.map(lambda drawn: begin + drawn)
+    return st.lists(st.tuples(st.integers(0, groups - 1), _calls), min_size=8, max_size=30)
+
+
+def founding_rows() -> tuple[AnyRow, ...]:
+    """All nodes of the pool: programs begin with them, so that edges find their ends."""
+    return tuple(_bare_node(kind, at) for kind in NODE_KINDS for at in POOL[kind])
 
 
 def _bare_node(kind: Kind, at: str) -> AnyRow:

@@ -11,7 +11,7 @@ import secrets
 import pytest
 from hypothesis import HealthCheck, given, note, settings
 
-from drivers.contract import Engine, Fence, FenceState, GroupRef, ShardDriver
+from drivers.contract import Fence, FenceState, GroupRef, ShardDriver
 from tests.contract.machine import Machine
 from tests.contract.programs import Step, programs
 from tests.contract.tenant import Tenant, soon
@@ -32,7 +32,9 @@ async def _machine(driver: ShardDriver, number: int) -> Machine:
         group_id = f"program-{_run}-{number}-{n}"
         await driver.create_fence(Fence(group_id, 1, FenceState.OPEN), soon())
         tenants.append(Tenant(driver, GroupRef(group_id)))
-    return Machine(tenants)
+    machine = Machine(tenants)
+    await machine.begin()
+    return machine
 
 
 @pytest.mark.timeout(300 * FACTOR)
@@ -50,10 +52,7 @@ async def test_any_program_has_the_same_answers_as_on_the_model(
 ) -> None:
     """Every answer of every call, and the whole state at the end, equal those of the contract's model."""
     number = next(_numbers)
-    real, model = (
-        await _machine(driver, number),
-        await _machine(ModelDriver("model", Engine.FALKORDB), number),
-    )
+    real, model = await _machine(driver, number), await _machine(ModelDriver("model"), number)
     for step in program:
         note(f"{step}")
         assert await real.run(step) == await model.run(step)

@@ -86,13 +86,18 @@ async def test_owned_groups_are_listed_in_code_point_order(driver: ShardDriver) 
     in pages of any size, and no other."""
     base = new_uuid()
     ends = ["", "-", ".", "0", "10", "2", "9", ":", "A", "AA", "Z", "_", "a", "aA", "aa", "b", "z"]
-    states = list(FenceState)
-    fences = [
-        Fence(f"{base}{end}", n + 1, states[n % len(states)], version=n) for n, end in enumerate(ends)
-    ] + [
-        Fence(f"{base}{end}s", 1, FenceState.OPEN if n % 2 else FenceState.FROZEN, space=f"own-{n}")
-        for n, end in enumerate(ends[:4])
-    ]
+    lost = [state for state in FenceState if state not in (FenceState.OPEN, FenceState.FROZEN)]
+    fences = (
+        [
+            Fence(f"{base}{end}", n + 1, FenceState.FROZEN if n % 3 else FenceState.OPEN, version=n)
+            for n, end in enumerate(ends)
+        ]
+        + [Fence(f"{base}{end}l", 1, lost[n % len(lost)]) for n, end in enumerate(ends)]
+        + [
+            Fence(f"{base}{end}s", 1, FenceState.OPEN if n % 2 else FenceState.FROZEN, space=f"own-{n}")
+            for n, end in enumerate(ends[:4])
+        ]
+    )
     for fence in fences:
         await driver.create_fence(fence, soon())
     owned = sorted(

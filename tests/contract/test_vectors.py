@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from drivers.contract import EmbeddingSpec, VectorChange, WriteStatus
+from drivers.contract import EmbeddingSpec, SemanticQuery, VectorChange, WriteStatus
 from drivers.graph_model import TEXT_KINDS, AnyRow, Kind, Vector
 from drivers.row_codec import kind_of
 from tests.contract.rows import entity, fact, one_of_each, random_vector, vector
-from tests.contract.tenant import MODEL, Tenant
+from tests.contract.tenant import MODEL, Tenant, soon
 
 TEXT_KINDS_SORTED = sorted(TEXT_KINDS)
 
@@ -107,6 +107,53 @@ async def test_a_vector_goes_with_its_row(tenant: Tenant) -> None:
     await tenant.write(replace(who, embedding=None), replace(claim, embedding=None))
     assert await tenant.vector(Kind.ENTITY, who.uuid) is None
     assert await tenant.vector(Kind.FACT, claim.uuid) is None
+
+
+async def test_nothing_is_kept_of_a_row_that_was_deleted(tenant: Tenant) -> None:
+    """KEEP of a row that is new keeps nothing, though a row with the same uuid had a vector before."""
+    who = entity("a", embedding=vector([1, 2]))
+    await tenant.write(who)
+    await tenant.write(deletions=[(Kind.ENTITY, who.uuid)])
+    plan = await tenant.plan(tenant.intent(replace(who, embedding=None)))
+    put = replace(plan.puts[0], vector=VectorChange.KEEP)
+    assert (await tenant.apply(replace(plan, puts=(put,)))).status is WriteStatus.APPLIED
+    assert await tenant.vector(Kind.ENTITY, who.uuid) is None
+
+
+@pytest.mark.parametrize("kind", TEXT_KINDS_SORTED)
+async def test_a_group_may_have_a_slot_of_its_own(tenant: Tenant, kind: Kind) -> None:
+    """The fence names the property that holds the vectors: every read and search goes there, and from the
+    write on that changes it the ones in the former slot are not seen."""
+    rows = one_of_each(embedding=vector([1, 2, 3]))
+    await tenant.write(*rows.values())
+    row = rows[kind]
+    seen = (await tenant.fence()).embeddings
+    specs = {**seen, kind: replace(seen[kind], dimension=2, slot="vector_7")}
+    first, query = vector([3, 4]), SemanticQuery(kind, vector([3, 4]), 10)
+
+    async def found() -> list[str]:
+        hits = (await tenant.driver.semantic([tenant.ref], query, soon())).hits
+        return [hit.key.uuid for hit in hits]
+
+    async def write(how: VectorChange, embedding: Vector | None) -> Vector | None:
+        plan = await tenant.plan(tenant.intent(_with(row, None)))
+        put = replace(plan.puts[0], vector=how, row=_with(plan.puts[0].row, embedding))
+        assert (
+            await tenant.apply(replace(plan, puts=(put,), embeddings=specs))
+        ).status is WriteStatus.APPLIED
+        return await tenant.vector(kind, row.uuid)
+
+    assert await write(VectorChange.KEEP, None) is None
+    assert await found() == []
+    assert _bits(await write(VectorChange.SET, first)) == first.tobytes()
+    assert await found() == [row.uuid]
+    (fed,) = [changed for changed in (await tenant.changes()).rows if changed.uuid == row.uuid]
+    (listed,) = await tenant.listed(kind, with_vectors=True)
+    assert _bits(fed.embedding) == _bits(listed.embedding) == first.tobytes()  # pyright: ignore
+    other = next(kind_ for kind_ in TEXT_KINDS if kind_ is not kind)
+    assert _bits(await tenant.vector(other, rows[other].uuid)) == vector([1, 2, 3]).tobytes()
+    assert await write(VectorChange.REMOVE, None) is None
+    assert await found() == []
 
 
 async def test_one_write_sets_keeps_and_removes(tenant: Tenant) -> None:

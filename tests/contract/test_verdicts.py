@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.contract import EmbeddingSpec, FenceState, KindStats, WritePlan, WriteStatus
+from drivers.contract import Anchor, EmbeddingSpec, FenceState, KindStats, WritePlan, WriteStatus
 from drivers.graph_model import Entity, Kind
 from tests.contract.conftest import OpenTenant
 from tests.contract.probes import Probe
@@ -275,6 +275,19 @@ async def test_conflict_when_an_edge_of_a_node_to_drop_went_or_changed(tenant: T
     plan = await tenant.plan(deletion)
     await tenant.write(deletions=[(Kind.FACT, facts[1].uuid)])
     await _refused(tenant, probe, plan, WriteStatus.CONFLICT)
+
+
+async def test_conflict_when_an_edge_that_the_plan_does_not_drop_changed(
+    tenant: Tenant, probe: Probe
+) -> None:
+    """The version of every edge at a dropped node is guarded, whether the plan names the edge or not."""
+    nodes = await _busy(tenant)
+    plan = await tenant.plan(tenant.intent(deletions=[(Kind.ENTITY, nodes[0].uuid)]))
+    (claim,) = await tenant.listed(Kind.FACT, anchor=Anchor(Kind.ENTITY, nodes[0].uuid))
+    await tenant.write(replace(claim, fact="changed"))  # pyright: ignore[reportCallIssue]
+    drops = tuple(drop for drop in plan.drops if drop.kind is Kind.ENTITY)
+    alone = replace(plan, drops=drops, existing={Kind.ENTITY: 1}, stats={Kind.ENTITY: KindStats(-1)})
+    await _refused(tenant, probe, alone, WriteStatus.CONFLICT)
 
 
 async def test_a_self_loop_is_one_incident_edge(tenant: Tenant) -> None:

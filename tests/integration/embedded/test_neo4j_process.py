@@ -11,10 +11,12 @@ from neo4j.exceptions import AuthError
 
 from gateway.embedded import EmbeddedFleet, Neo4jProcess, find_neo4j_lib
 from gateway.embedded.errors import EngineExitedError, EngineNotInstalledError
+from gateway.embedded.ownership import lock_holder, works_in
 from tests.engines import Neo4jServer
 from tests.integration.embedded.processes import pids_inside
 
-pytestmark = pytest.mark.usefixtures("neo4j_installed")
+# A start takes four seconds of an idle processor and much longer on a machine that others use as well.
+pytestmark = [pytest.mark.usefixtures("neo4j_installed"), pytest.mark.timeout(300)]
 
 
 @asynccontextmanager
@@ -81,6 +83,15 @@ async def test_stop_kill_and_restart_keep_data_and_port(tmp_path: Path):
     finally:
         await second.stop()
     assert pids_inside(tmp_path) == set()
+
+
+def test_an_orphan_would_be_recognised(neo4j_server: Neo4jServer):
+    """Java keeps the inherited lock open and shows the directory in its command line, as a start that looks
+    for orphans needs it."""
+    holder = lock_holder(neo4j_server.process.directory)
+    assert holder is not None
+    assert holder.pid == neo4j_server.process.pid
+    assert works_in(holder, neo4j_server.process.directory)
 
 
 async def test_password_is_asked_for_and_shown_nowhere(tmp_path: Path):

@@ -159,11 +159,14 @@ class World:
         fence = self.shards[place].fence
         return (place == self.down, fence and (fence.state, fence.epoch, fence.moved_to, fence.moved_epoch))
 
+    def stored(self) -> View:
+        """What outlives every gateway."""
+        return (tuple(self.view_of(shard_id) for shard_id in SHARDS), self.record)
+
     def view(self) -> View:
         """Equal for states from which the same can follow."""
         return (
-            tuple(self.view_of(shard_id) for shard_id in SHARDS),
-            self.record,
+            self.stored(),
             frozenset(self.records),
             self.budgets,
             tuple((tuple(g.seen), _comparable(g.outcome)) for g in self.gateways),

@@ -1,0 +1,1 @@
+"""Benchmarks of the gateway against the layers below it and the engine's own floor."""

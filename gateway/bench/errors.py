@@ -1,0 +1,11 @@
+"""What can go wrong in a benchmark."""
+
+from drivers.contract import WriteStatus
+from drivers.errors import GraphgateError
+
+
+class BenchWriteRefused(GraphgateError):
+    """The driver refused a write that nothing should stand against."""
+
+    def __init__(self, group_id: str, status: WriteStatus) -> None:
+        super().__init__(f"the driver answered {status} to a write of the benchmark's own group {group_id}")

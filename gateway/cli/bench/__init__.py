@@ -1,0 +1,1 @@
+"""`graphgate bench`: what this machine does."""

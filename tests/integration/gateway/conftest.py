@@ -1,0 +1,86 @@
+"""A gateway over a mixed fleet of real engines, called over real gRPC."""
+
+import secrets
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+import grpc
+import pytest
+
+from gateway.embedded.fleet import EmbeddedFleet
+from gateway.server import GatewayServer
+from gateway.settings.fleet import CatalogSettings, ShardSettings
+from gateway.settings.service import GrpcSettings, MetricsSettings
+from gateway.settings.tree import Settings
+from graphgate.v1 import (
+    admin_service_pb2_grpc,
+    graph_service_pb2_grpc,
+    ingest_service_pb2_grpc,
+    search_service_pb2_grpc,
+)
+from tests.fakes.hashing_embedder import HashingEmbedder
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The asynchronous stubs exist for the type checker only: at run time they are the plain ones."""
+
+    channel: grpc.aio.Channel
+    graph: "graph_service_pb2_grpc.GraphServiceAsyncStub"
+    ingest: "ingest_service_pb2_grpc.IngestServiceAsyncStub"
+    search: "search_service_pb2_grpc.SearchServiceAsyncStub"
+    admin: "admin_service_pb2_grpc.AdminServiceAsyncStub"
+
+
+@pytest.fixture(scope="session")
+async def mixed_fleet(
+    tmp_path_factory: pytest.TempPathFactory, neo4j_installed: None
+) -> AsyncIterator[EmbeddedFleet]:
+    """Two FalkorDB shards, one Neo4j shard and the catalog."""
+    async with EmbeddedFleet(tmp_path_factory.mktemp("fleet"), falkordb_shards=2, neo4j_shards=1) as fleet:
+        yield fleet
+
+
+def settings_for(fleet: EmbeddedFleet) -> Settings:
+    return Settings(
+        grpc=GrpcSettings(port=0),
+        metrics=MetricsSettings(port=0),
+        shards=tuple(
+            ShardSettings.model_validate({"id": shard.id, "engine": shard.engine, "url": shard.url})
+            for shard in fleet.shards
+        ),
+        catalog=CatalogSettings(url=fleet.catalog_url),
+        pool_graphs=4,
+    )
+
+
+@pytest.fixture(scope="session")
+def embedder() -> HashingEmbedder:
+    return HashingEmbedder()
+
+
+@pytest.fixture(scope="session")
+async def gateway(mixed_fleet: EmbeddedFleet, embedder: HashingEmbedder) -> AsyncIterator[GatewayServer]:
+    server = GatewayServer(settings_for(mixed_fleet), embedder)
+    try:
+        await server.start()
+        yield server
+    finally:
+        await server.stop(0)
+
+
+@pytest.fixture(scope="session")
+async def client(gateway: GatewayServer) -> AsyncIterator[Client]:
+    async with grpc.aio.insecure_channel(gateway.address) as channel:
+        yield Client(
+            channel=channel,
+            graph=graph_service_pb2_grpc.GraphServiceStub(channel),
+            ingest=ingest_service_pb2_grpc.IngestServiceStub(channel),
+            search=search_service_pb2_grpc.SearchServiceStub(channel),
+            admin=admin_service_pb2_grpc.AdminServiceStub(channel),
+        )
+
+
+@pytest.fixture
+def new_group() -> Callable[[], str]:
+    return lambda: f"group-{secrets.token_hex(6)}"
