@@ -19,6 +19,7 @@ from gateway.rpc import errors as rpc_errors
 from gateway.rpc.validation import InvalidRequest
 from gateway.writes import errors as write_errors
 from shard_router import errors as router_errors
+from shard_router.ring import EmptyRingError
 
 DOMAIN = "graphgate"
 RETRY_DELAY_MS = 200
@@ -67,6 +68,7 @@ TABLE: Mapping[type[GraphgateError], ErrorEntry] = {
     router_errors.TwoRootRings: ErrorEntry(_C.FAILED_PRECONDITION, "remove the shards of the other fleet"),
     router_errors.ShardUnknown: ErrorEntry(_C.NOT_FOUND, "use a shard of ListShards"),
     router_errors.NoShardTakesGroups: ErrorEntry(_C.FAILED_PRECONDITION, "make a shard ACTIVE"),
+    EmptyRingError: ErrorEntry(_C.FAILED_PRECONDITION, "make a shard ACTIVE"),
     router_errors.ShardGateFull: ErrorEntry(_C.RESOURCE_EXHAUSTED, "retry after a short wait"),
     router_errors.ScopeTooLarge: ErrorEntry(_C.RESOURCE_EXHAUSTED, "search fewer groups at a time"),
     write_errors.EndpointsMissing: ErrorEntry(

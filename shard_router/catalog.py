@@ -21,6 +21,8 @@ from random import Random
 from typing import Any, cast
 
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from drivers.deadline import Deadline
@@ -77,6 +79,8 @@ class Catalog:
             max_connections=self._settings.connections_max,
             timeout=timeout_s,
             socket_connect_timeout=timeout_s,
+            # A lost connection must be seen: the map may have changed while nobody listened.
+            retry=Retry(NoBackoff(), 0),
             decode_responses=True,
         )
         self._redis: Redis = Redis.from_pool(pool)

@@ -19,6 +19,8 @@ class _Memory:
 
     own: KnownShard | None
     catalog: KnownShard | None
+    catalog_problem: CatalogUnavailable | None
+    """Why the catalog could not be asked: then a shard without a marker may be new or wiped."""
 
     def each(self) -> list[KnownShard]:
         return [known for known in (self.own, self.catalog) if known is not None]
@@ -67,8 +69,7 @@ class Charter:
         Raises ShardIdentityError for a shard that must not be used, FleetNotFounded, ShardError.
         """
         # Before the marker: a beat that another gateway gives meanwhile is no sign of an older copy.
-        in_catalog = await self._catalog_memory(deadline)
-        memory = _Memory(self._known.get(shard_id), in_catalog.get(shard_id))
+        memory = await self._memory_of(shard_id, deadline)
         driver = self._drivers[shard_id]
         await driver.ping(deadline)
         marker = await driver.read_marker(deadline)
@@ -78,7 +79,7 @@ class Charter:
             check_readable(shard_id, marker)
         identity = await self._established(deadline)
         if marker is None:
-            marker = await self._join(shard_id, identity, deadline)
+            marker = await self._join(shard_id, identity, memory, deadline)
         self._check(shard_id, marker, memory)
         if marker.beat == 0:
             marker = await self._advance(marker, deadline)
@@ -90,7 +91,7 @@ class Charter:
 
         Raises as admit does.
         """
-        memory = _Memory(self._known.get(shard_id), (await self._catalog_memory(deadline)).get(shard_id))
+        memory = await self._memory_of(shard_id, deadline)
         driver = self._drivers[shard_id]
         marker = await driver.read_marker(deadline)
         if marker is None:
@@ -114,11 +115,13 @@ class Charter:
         in_catalog = await self._catalog.known_shards(deadline.within(self._catalog_timeout_s))
         return frozenset(self._known) | frozenset(in_catalog)
 
-    async def _join(self, shard_id: str, identity: FleetIdentity, deadline: Deadline) -> ShardMarker:
+    async def _join(
+        self, shard_id: str, identity: FleetIdentity, memory: _Memory, deadline: Deadline
+    ) -> ShardMarker:
         """The founding gives root members their marker: one that is still without has lost it."""
         if not identity.is_root_member(shard_id):
-            if shard_id in await self._shards_known(deadline):
-                raise WipedShard(shard_id)
+            if memory.catalog_problem is not None:
+                raise memory.catalog_problem
             return await self._founding.create_marker(shard_id, identity, deadline)
         marker = await self._drivers[shard_id].read_marker(deadline)
         if marker is None:
@@ -155,12 +158,13 @@ class Charter:
         # A higher beat may be another gateway's, given since ours; another incarnation is other data.
         check_known(shard_id, marker, [KnownShard(kept.incarnation, marker.beat)])
 
-    async def _catalog_memory(self, deadline: Deadline) -> Mapping[str, KnownShard]:
-        """Empty when the catalog is away."""
+    async def _memory_of(self, shard_id: str, deadline: Deadline) -> _Memory:
+        own = self._known.get(shard_id)
         if self._catalog is None:
-            return {}
+            return _Memory(own, None, None)
         try:
-            return await self._catalog.known_shards(deadline.within(self._catalog_timeout_s))
+            known = await self._catalog.known_shards(deadline.within(self._catalog_timeout_s))
         except CatalogUnavailable as error:
             self.catalog_problem = error
-            return {}
+            return _Memory(own, None, error)
+        return _Memory(own, known.get(shard_id), None)

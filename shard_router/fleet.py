@@ -203,7 +203,6 @@ class Fleet:
         Any choice is safe: the register decides. Raises NoShardTakesGroups.
         """
         away = {s.shard_id for s in self.map.shards if s.shard_id not in self._links}
-        away |= {shard_id for shard_id, link in self._links.items() if link.problem is not None}
         while True:
             chosen = self.map.placement_ring_without(frozenset(away)).shard_of(group_id)
             link = self._links[chosen]

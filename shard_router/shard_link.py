@@ -38,8 +38,9 @@ class LinkState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LinkSettings:
-    connect_timeout_s: float = 5.0
-    """Of one attempt, and of one check."""
+    connect_timeout_s: float = 20.0
+    """Of one attempt to be admitted: a database that has just started compiles its first queries."""
+    check_timeout_s: float = 5.0
     schema_timeout_s: float = 60.0
     """Of making the indexes of a new shard."""
     check_interval_s: float = 5.0
@@ -184,9 +185,7 @@ class ShardLink:
     async def _check(self) -> None:
         wrote, self._wrote = self._wrote, False
         try:
-            await self._charter.recheck(
-                self.shard_id, wrote, Deadline.after(self._settings.connect_timeout_s)
-            )
+            await self._charter.recheck(self.shard_id, wrote, Deadline.after(self._settings.check_timeout_s))
         except BaseException:
             self._wrote |= wrote
             raise

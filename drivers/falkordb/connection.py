@@ -7,6 +7,7 @@ lost. RESP3, because it brings vectors as doubles, which cost half of RESP2's te
 
 import asyncio
 import os
+import ssl
 from typing import Any, cast
 
 import hiredis
@@ -44,7 +45,7 @@ class Connection(asyncio.Protocol):
         """The server's TIMEOUT_MAX; 0 when it has none."""
 
     @classmethod
-    async def open(cls, settings: FalkorDBSettings) -> "Connection":
+    async def open(cls, settings: FalkorDBSettings, tls: ssl.SSLContext | None) -> "Connection":
         """Connected, signed in and with a bound on query time. ConnectionBroken or ReplyRefused if not."""
         loop = asyncio.get_running_loop()
         address = settings.address()
@@ -53,9 +54,7 @@ class Connection(asyncio.Protocol):
                 if address.path:
                     _, connection = await loop.create_unix_connection(cls, address.path)
                 else:
-                    _, connection = await loop.create_connection(
-                        cls, address.host, address.port, ssl=settings.tls_context()
-                    )
+                    _, connection = await loop.create_connection(cls, address.host, address.port, ssl=tls)
                 try:
                     await connection.greet(settings)
                 except BaseException:
@@ -65,6 +64,10 @@ class Connection(asyncio.Protocol):
             raise ConnectionBroken(
                 f"no connection within {settings.connect_timeout_s} s", sent=False
             ) from None
+        except ssl.SSLCertVerificationError as error:
+            raise ConnectionBroken("its certificate is not trusted", sent=False) from error
+        except ssl.SSLError as error:
+            raise ConnectionBroken("TLS failed", sent=False) from error
         except OSError as error:
             why = os.strerror(error.errno) if error.errno else type(error).__name__
             raise ConnectionBroken(why.lower(), sent=False) from error

@@ -81,7 +81,7 @@ def literal(value: Parameter) -> str:
             return value.text
         case float():
             assert value - value == 0.0, f"{value} is not finite"
-            return repr(value)
+            return repr(float(value))
         case np.ndarray():
             return vector_text(value)
         case Mapping():

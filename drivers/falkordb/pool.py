@@ -1,6 +1,7 @@
 """A bounded set of connections: the last one used is used first, so that spare ones age and go."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -21,6 +22,7 @@ class ConnectionPool:
         self._idle: list[Connection] = []
         self._busy: set[Connection] = set()
         self._closed = False
+        self._tls: ssl.SSLContext | None = None
 
     @asynccontextmanager
     async def connection(self, deadline: Deadline, *, fresh: bool = False) -> AsyncGenerator[Connection]:
@@ -34,7 +36,7 @@ class ConnectionPool:
             connection = None if fresh else self._pop_idle()
             if connection is None:
                 async with asyncio.timeout(deadline.remaining_s()):
-                    connection = await Connection.open(self._settings)
+                    connection = await Connection.open(self._settings, self._tls_context())
             self._busy.add(connection)
             try:
                 yield connection
@@ -60,6 +62,12 @@ class ConnectionPool:
                 await self._places.acquire()
         except TimeoutError:
             raise ShardOverloaded(self._shard_id, "pool_size_max", self.size) from None
+
+    def _tls_context(self) -> ssl.SSLContext | None:
+        """Made once: reading the authorities' certificates takes milliseconds."""
+        if self._tls is None:
+            self._tls = self._settings.tls_context()
+        return self._tls
 
     def _pop_idle(self) -> Connection | None:
         while self._idle:

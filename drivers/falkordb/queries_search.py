@@ -43,7 +43,7 @@ def keyword_text(kind: Kind) -> str:
     finds fewer rows and says nothing. (Range indexes need no such care, the planner leaves them out then.)
     """
     state = f"""CALL db.indexes() YIELD label, types, status WHERE label = '{LABEL[kind]}'
-{tagged(INDEX, "types.terms, status")}"""
+{tagged(INDEX, "types.terms, types.group_key, status")}"""
     if kind in EDGE_KINDS:
         call = f"CALL db.idx.fulltext.queryRelationships('{LABEL[kind]}', {{}}) YIELD relationship AS n"
     else:

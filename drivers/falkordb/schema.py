@@ -24,10 +24,12 @@ RANGE = "range"
 FULLTEXT = "fulltext"
 POLL_S = 0.02
 INDEX_READY = "OPERATIONAL"
+_SERVING = ("READY", "EXTRA")
 
 _ROW_PROPERTIES = ("pk", "group_id", "version")
 _FULLTEXT_PROPERTIES = ("terms", "group_key")
-_DESCRIBE = "CALL db.indexes() YIELD label, types, status RETURN label, types, status"
+_DESCRIBE = """CALL db.indexes() YIELD label, types, status, stopwords
+RETURN label, types, CASE WHEN size(stopwords) = 0 THEN status ELSE 'FAILED: it has stop words' END"""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -49,17 +51,21 @@ class Index:
     def pattern(self) -> str:
         return f"()-[n:{self.label}]->()" if self.owner in EDGE_KINDS else f"(n:{self.label})"
 
-    def create_text(self) -> str:
-        on = ", ".join(f"n.{name}" for name in self.properties)
-        if self.family == FULLTEXT:
-            options = "OPTIONS {stopwords: [], nostem: true}"
-            return f"CREATE FULLTEXT INDEX FOR {self.pattern} ON ({on}) {options}"
-        return f"CREATE INDEX FOR {self.pattern} ON ({on})"
+    def create_texts(self) -> list[str]:
+        """One for each property, so that what is there in part is completed."""
+        return [self._ddl("CREATE", name, " OPTIONS {nostem: true}") for name in self.properties]
 
     def drop_texts(self) -> list[str]:
         """One for each property: a DROP that names several drops the first alone."""
-        family = "FULLTEXT INDEX" if self.family == FULLTEXT else "INDEX"
-        return [f"DROP {family} FOR {self.pattern} ON (n.{name})" for name in self.properties]
+        return [self._ddl("DROP", name, "") for name in self.properties]
+
+    def _ddl(self, verb: str, name: str, fulltext_options: str) -> str:
+        """Stop words are not named: there are none unless they are, and an empty list is refused for a label
+        that has any index already."""
+        pattern = f"()-[n:{self.label}]->()" if self.owner in EDGE_KINDS else f"(n:{self.label})"
+        if self.family == FULLTEXT:
+            return f"{verb} FULLTEXT INDEX FOR {pattern} ON (n.{name}){fulltext_options}"
+        return f"{verb} INDEX FOR {pattern} ON (n.{name})"
 
 
 def _indexes() -> tuple[Index, ...]:
@@ -92,10 +98,11 @@ async def _ensure_graph(client: GraphClient, graph: str, deadline: Deadline) -> 
     missing = {item.name for item in items if item.state == "MISSING"}
     for index in INDEXES:
         if index.name in missing:
-            await _alter(client, graph, index.create_text(), ALREADY_INDEXED, deadline)
-    while not all(item.state in ("READY", "EXTRA") for item in await _items(client, graph, deadline)):
-        if deadline.remaining_s() <= POLL_S:
-            raise SchemaNotReady(client.shard_id, f"the indexes of {graph}")
+            for text in index.create_texts():
+                await _alter(client, graph, text, ALREADY_INDEXED, deadline)
+    while waiting := [item for item in await _items(client, graph, deadline) if item.state not in _SERVING]:
+        if deadline.remaining_s() <= POLL_S or any(item.state == "FAILED" for item in waiting):
+            raise SchemaNotReady(client.shard_id, f"{waiting[0].name} of {graph} ({waiting[0].detail})")
         await asyncio.sleep(POLL_S)
 
 
@@ -135,10 +142,14 @@ async def _alter(client: GraphClient, graph: str, text: str, done_already: str, 
 async def _items(client: GraphClient, graph: str, deadline: Deadline) -> list[SchemaItem]:
     """One for each of INDEXES, and one for each other index that is there."""
     found = await client.read(graph, _DESCRIBE, {}, deadline, "describing the schema")
+    # While a label's index is rebuilt there are two: the old one, which serves, and the one to be.
+    definitions: dict[str, tuple[dict[str, list[str]], str]] = {}
+    for label, types, status in sorted(found, key=lambda row: row[2] != INDEX_READY):
+        definitions[label] = types, status
     fields: dict[Index, list[tuple[str, str]]] = {index: [] for index in INDEXES}
     others: dict[Index, str] = {}
-    for label, types, status in found:
-        for name, families in cast("dict[str, list[str]]", types).items():
+    for label, (types, status) in definitions.items():
+        for name, families in types.items():
             for family in families:
                 index = _BY_FIELD.get((label, family.lower(), name))
                 if index is None:
@@ -152,7 +163,7 @@ async def _items(client: GraphClient, graph: str, deadline: Deadline) -> list[Sc
 
 
 def _state(index: Index, fields: list[tuple[str, str]]) -> tuple[str, str]:
-    """An index that lacks a property is MISSING as a whole; creating it again adds nothing that is there."""
+    """An index that lacks a property is MISSING as a whole."""
     if len(fields) < len(index.properties):
         return "MISSING", ""
     statuses = {status for _, status in fields}

@@ -162,8 +162,11 @@ async def keyword(
 
 
 def _is_text_index_ready(answer: Rows) -> bool:
+    """While a label's index is rebuilt it is there twice: the old one serves until the new one is whole."""
     return any(
-        tag == texts.INDEX and "FULLTEXT" in (values[0] or ()) and values[1] == INDEX_READY
+        tag == texts.INDEX
+        and values[2] == INDEX_READY
+        and all("FULLTEXT" in (families or ()) for families in values[:2])
         for tag, values in answer
     )
 

@@ -117,6 +117,7 @@ class Neo4jClient:
         """
         if statement in self._compiled:
             return
+        deadline.check("a compilation")
         try:
             async with (
                 asyncio.timeout(deadline.remaining_s()),
@@ -154,7 +155,7 @@ class Neo4jClient:
                 failure = classify(error, self.shard_id, what, op_id)
                 if failure.connection_lost:
                     self._compiled.clear()
-                if attempt == _ATTEMPTS_MAX[failure.repeat]:
+                if attempt >= _ATTEMPTS_MAX[failure.repeat]:
                     raise failure.error from error
             await asyncio.sleep(min(_PAUSE_S * attempt, deadline.remaining_s()))
         raise AssertionError

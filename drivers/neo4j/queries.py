@@ -20,9 +20,10 @@ database; without `skip` a statement is planned anew (0.1 to 1.5 s) whenever its
 OPERATION_COLUMNS = ("op_id", "content_hash", "result", "version", "created_at")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class LargeStatement:
-    """A statement whose compilation is long enough to be done apart: Neo4jClient.prepare."""
+    """A statement whose compilation is long enough to be done apart: Neo4jClient.prepare. There is one object
+    of each."""
 
     text: str
     nothing: Mapping[str, Any]

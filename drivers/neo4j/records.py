@@ -12,6 +12,24 @@ from drivers.row_codec import COLUMNS, LABEL, decode
 
 KIND_OF_LABEL: Mapping[str, Kind] = {label: kind for kind, label in LABEL.items()}
 
+_COLUMN_SETS = {kind: frozenset(columns) for kind, columns in COLUMNS.items()}
+_NEEDED = frozenset(
+    {
+        "uuid",
+        "created_at",
+        "version",
+        "source_uuid",
+        "target_uuid",
+        "source",
+        "reference_time",
+        "valid_at",
+        "invalid_at",
+        "expired_at",
+        "saga_uuid",
+    }
+)
+"""Columns for which decode has no empty value."""
+
 DEFAULT_SLOT = EmbeddingSpec("", 0).slot
 
 
@@ -34,15 +52,28 @@ def operation(values: Sequence[Any] | None) -> OpRecord | None:
     return None if values is None else OpRecord(*values)
 
 
+def has_gaps(kind: Kind, found: Iterable[Any]) -> bool:
+    """Whether a row (see `rows`) lacks a property: it is being deleted, and was read half-way."""
+    columns = _COLUMN_SETS[kind]
+    return any(not _whole(row, columns) for row in found)
+
+
 def rows(kind: Kind, found: Iterable[Any], of: Fence | None, with_vectors: bool) -> list[AnyRow]:
-    """Rows from lists of COLUMNS[kind], or from whole property maps when they have vectors."""
-    if not with_vectors:
-        return [decode(kind, values) for values in found]
+    """Rows from lists of COLUMNS[kind], or from whole property maps when they have vectors. Rows that lack
+    what no row can be without are left out: they are being deleted."""
+    columns = COLUMNS[kind]
+    needed = [columns.index(column) for column in columns if column in _NEEDED]
     slot = slot_of(of.embeddings if of is not None else None, kind)
-    return [
-        decode(kind, [properties.get(column) for column in COLUMNS[kind]], vector(properties.get(slot)))
-        for properties in found
-    ]
+    decoded: list[AnyRow] = []
+    for row in found:
+        values = [row.get(column) for column in columns] if with_vectors else row
+        if all(values[place] is not None for place in needed):
+            decoded.append(decode(kind, values, vector(row.get(slot)) if with_vectors else None))
+    return decoded
+
+
+def _whole(row: Sequence[Any] | Mapping[str, Any], columns: frozenset[str]) -> bool:
+    return row.keys() >= columns if isinstance(row, Mapping) else None not in row
 
 
 def vector(values: Sequence[float] | None) -> Vector | None:

@@ -11,8 +11,7 @@ from drivers.deadline import Deadline
 from drivers.errors import DeadlinePassed, SchemaNotReady, ShardTimeout
 from drivers.neo4j.client import Neo4jClient
 from drivers.neo4j.queries import LargeStatement
-from drivers.neo4j.queries_read import CHANGES
-from drivers.neo4j.queries_write import IMAGES, SHAPES, write_statement
+from drivers.neo4j.queries_write import CORE, IMAGES, ROWS, write_statement
 from drivers.neo4j.records import KIND_OF_LABEL
 from drivers.neo4j.schema_rules import ANALYZER, RULES, SchemaRule
 
@@ -105,15 +104,15 @@ class Schema:
         return all(item.state in ("READY", "EXTRA") for item in _items(indexes))
 
     async def _compile(self, deadline: Deadline) -> None:
-        """The first call of each would wait for it. To run out of time here costs that wait and nothing
-        else, so it gets half of what is left."""
+        """What most writes need; the first of them would wait for it. To run out of time here costs that wait
+        and nothing else, so it gets half of what is left."""
         half = deadline.within(deadline.remaining_s() / 2)
 
         async def prepare(statement: LargeStatement) -> None:
             with suppress(ShardTimeout, DeadlinePassed):
                 await self._client.prepare(statement, half)
 
-        await asyncio.gather(*map(prepare, (*map(write_statement, SHAPES), IMAGES, CHANGES)))
+        await asyncio.gather(*map(prepare, (*map(write_statement, (ROWS, CORE)), IMAGES)))
 
 
 def _index(

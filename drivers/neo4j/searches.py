@@ -97,12 +97,14 @@ class Searches:
                 "keyword",
                 deadline,
             )
+            # A row that is being deleted may lack properties already.
             made = [
                 (score, KeywordHit(RowKey(group_id, uuid), row_terms, term_count))
                 for group_id, uuid, row_terms, term_count, score in hits
+                if uuid is not None and row_terms is not None and term_count is not None
             ]
             ranked += made
-            if len(made) < query.limit:
+            if len(hits) < query.limit:
                 counts = _row_counts(query.terms, (hit for _, hit in made))
             for term, count in zip(query.terms, counts, strict=True):
                 frequency[term] += count
@@ -133,7 +135,9 @@ class Searches:
                 deadline,
             )
             for group_id, some, fence_values in found:
-                edges.setdefault(group_id, {}).update({edge[0]: ExpandedEdge(*edge) for edge in some})
+                edges.setdefault(group_id, {}).update(
+                    {edge[0]: ExpandedEdge(*edge) for edge in some if None not in edge}
+                )
                 fence = records.fence(fence_values)
                 if fence is not None:
                     fences[group_id] = fence

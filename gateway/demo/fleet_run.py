@@ -51,9 +51,7 @@ async def running_fleet(
     Raises EmbeddedError, GatewayProcessError and ShardsAway.
     """
     started = time.monotonic()
-    async with EmbeddedFleet(
-        directory, falkordb_shards=falkordb_shards, neo4j_shards=neo4j_shards, neo4j_short_lived=True
-    ) as fleet:
+    async with EmbeddedFleet(directory, falkordb_shards=falkordb_shards, neo4j_shards=neo4j_shards) as fleet:
         fleet_ready = time.monotonic()
         gateway = GatewayProcess(
             directory / "gateway.log", fleet, embedder="local", cache_dir=cache_dir, pool_graphs=POOL_GRAPHS

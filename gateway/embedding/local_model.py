@@ -133,6 +133,8 @@ def build_once(model_dir: Path, graph_dir: Path) -> None:
 
 
 def _session(graph: Path) -> Any:
+    # From 1.29 on the library would write an identifier to disk and report every session to its maker.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime  # noqa: PLC0415 - only a gateway with this embedder pays for it
 
     options = onnxruntime.SessionOptions()

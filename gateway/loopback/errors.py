@@ -19,7 +19,7 @@ class ShardsAway(Exception):
 
     def __init__(self, shards: Sequence[str], timeout_s: float) -> None:
         super().__init__(
-            f"the gateway did not reach {', '.join(shards)} within {timeout_s:g} s; look at the log of the shard"
+            f"the gateway did not reach {', '.join(shards)} within {timeout_s:g} s; look at its log"
         )
 
 

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import grpc_tools
+
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "proto"
 PACKAGE_INIT = '"""Generated from proto/graphgate: never edited by hand."""\n'
@@ -11,8 +13,6 @@ PACKAGE_INIT = '"""Generated from proto/graphgate: never edited by hand."""\n'
 
 def generate(output: Path) -> None:
     """Writes the generated package below `output`. Raises CalledProcessError with protoc's message."""
-    import grpc_tools
-
     output.mkdir(parents=True, exist_ok=True)
     protos = sorted(path.relative_to(SOURCES).as_posix() for path in SOURCES.glob("graphgate/**/*.proto"))
     subprocess.run(

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 from drivers.contract import (
     ROWS_PER_READ_MAX,
@@ -58,7 +58,6 @@ class Tenant:
     epoch: int = 1
     now: int = FOUNDED_AT
     """The gateway's clock; goes forward by TICK_US with every plan."""
-    used_op_ids: list[str] = field(default_factory=list[str])
 
     # --- writing ----------------------------------------------------------------------------------
 
@@ -73,7 +72,6 @@ class Tenant:
         episode_uuid: str = "",
     ) -> WriteIntent:
         op_id = op_id or secrets.token_hex(8)
-        self.used_op_ids.append(op_id)
         return WriteIntent(
             group_id=self.ref.group_id,
             op_id=op_id,
@@ -174,6 +172,9 @@ class Tenant:
             page = await self.page(
                 kind, page_size, order=order, after=after, anchor=anchor, with_vectors=with_vectors
             )
+            # The fence is read last: no row can be newer.
+            assert page.fence is not None
+            assert all(row.version <= page.fence.version for row in page.rows)
             rows += page.rows
             if len(page.rows) < page_size:
                 return rows
@@ -198,9 +199,3 @@ class Tenant:
             tombstones=frozenset((t.kind, t.uuid, t.version) for t in changes.tombstones),
             changed=frozenset(map(canonical, changes.rows)),
         )
-
-    # --- variations of a plan ---------------------------------------------------------------------
-
-    def renamed(self, plan: WritePlan, op_id: str) -> WritePlan:
-        """The same plan as another operation."""
-        return replace(plan, operation=replace(plan.operation, op_id=op_id))

@@ -37,6 +37,7 @@ async def _machine(driver: ShardDriver, number: int) -> Machine:
     return machine
 
 
+@pytest.mark.parametrize("subject", ["falkordb", "neo4j"], indirect=True)
 @pytest.mark.timeout(300 * FACTOR)
 @settings(
     max_examples=EXAMPLES * FACTOR,

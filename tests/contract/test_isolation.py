@@ -1,5 +1,6 @@
 """Groups share spaces and never meet."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -113,6 +114,26 @@ async def test_one_call_reads_many_groups(open_tenant: OpenTenant) -> None:
         unknown = reads.get(stranger.group_id)
         assert unknown is None or (unknown.rows, unknown.fence) == ((), None)
     assert await driver.fetch_rows(Kind.FACT, {}, False, soon()) == {}
+
+
+async def test_writers_of_many_groups_at_once_do_not_hinder_each_other(open_tenant: OpenTenant) -> None:
+    """One driver serves many callers: writes of many groups in shared spaces, and reads between them, all
+    succeed the first time, for only writers of the same rows conflict."""
+    base = new_uuid()
+    tenants = [await open_tenant(f"{base}-{n}", space="" if n % 5 else f"own-{n}") for n in range(15)]
+    rows = one_of_each(embedding=vector([1, 2]))
+
+    async def use(tenant: Tenant) -> None:
+        for n in range(4):
+            await tenant.write(*rows.values(), fact(rows[Kind.ENTITY].uuid, rows[Kind.ENTITY].uuid, f"{n}"))
+            assert len(await tenant.listed(Kind.FACT)) == n + 2
+        await tenant.write(deletions=[(Kind.ENTITY, rows[Kind.ENTITY].uuid)])
+
+    await asyncio.gather(*(use(tenant) for tenant in tenants))
+    for tenant in tenants:
+        fence = await tenant.fence()
+        assert fence.version == 5
+        assert fence.stats == await tenant.recount()
 
 
 @pytest.mark.parametrize("kind", [Kind.ENTITY, Kind.FACT])

@@ -11,10 +11,10 @@ from tests.contract.tenant import soon
 async def test_of_many_founders_one_wins(subject: Subject) -> None:
     """Gateways that found a shard at the same time agree on one incarnation, one of those offered."""
     founding: Founding = subject.founding
-    assert founding.before is None
     assert len(founding.answers) == FOUNDERS
     assert len(set(founding.answers)) == 1
-    assert founding.answers[0] in founding.offered
+    # Another test of this run may have founded a shard on this server before.
+    assert founding.answers[0] in ([founding.before] if founding.before else founding.offered)
     marker = await subject.driver.read_marker(soon())
     assert marker is not None
     assert replace(marker, beat=founding.answers[0].beat) == founding.answers[0]

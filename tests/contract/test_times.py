@@ -103,6 +103,34 @@ async def test_a_write_that_leaves_the_end_alone_closes_nothing(tenant: Tenant) 
     assert (again.closures, again.expired_at) == (closed.closures, closed.expired_at)
 
 
+async def test_one_write_closes_opens_moves_and_leaves(tenant: Tenant) -> None:
+    """Facts that are closed, opened, closed at other ends, left alone and new in the same write each get
+    their own closures."""
+    a, b = entity("a"), entity("b")
+    claims = [fact(a.uuid, b.uuid, f"{n}") for n in range(5)]
+    closed, opened, moved, left, new = claims
+    await tenant.write(a, b, closed, replace(opened, invalid_at=LATE), moved, replace(left, invalid_at=LATE))
+    before = {claim.uuid: await _read(tenant, claim) for claim in claims[:4]}
+    outcome = await tenant.write(
+        replace(closed, invalid_at=LATE),
+        opened,
+        replace(moved, source_uuid=b.uuid, target_uuid=a.uuid, invalid_at=LATE),
+        replace(left, fact="left", invalid_at=LATE),
+        new,
+        episode_uuid="cause",
+    )
+    assert outcome.operation is not None
+    at = outcome.operation.created_at
+    after = [await _read(tenant, claim) for claim in claims]
+    assert [(claim.closures, claim.expired_at) for claim in after] == [
+        ((Closure(at, OPEN_END, "cause"),), at),
+        ((Closure(at, LATE, "cause"),), OPEN_END),
+        ((Closure(at, OPEN_END, "cause"),), at),
+        ((), before[left.uuid].expired_at),
+        ((), OPEN_END),
+    ]
+
+
 async def test_a_fact_may_be_written_with_its_end(tenant: Tenant) -> None:
     """A fact that is over when it is first written expires by that write, and has no closure."""
     a = entity("a")

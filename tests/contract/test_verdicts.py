@@ -1,37 +1,17 @@
 """When the shard refuses a write, in which order it judges, and that a refused write leaves no trace."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from drivers.contract import Anchor, EmbeddingSpec, FenceState, KindStats, WritePlan, WriteStatus
-from drivers.graph_model import Entity, Kind
+from drivers.contract import FenceState, WriteStatus
+from drivers.graph_model import Kind
 from tests.contract.conftest import OpenTenant
 from tests.contract.probes import Probe
-from tests.contract.rows import entity, episode, fact, mention, new_uuid, one_of_each, vector
-from tests.contract.tenant import Tenant, soon
-
-
-async def _refused(tenant: Tenant, probe: Probe, plan: WritePlan, status: WriteStatus) -> None:
-    """The plan is refused so, the fence is told as it is, and nothing at all is written."""
-    before = await probe.group(tenant.ref.group_id)
-    outcome = await tenant.apply(plan)
-    assert outcome.status is status
-    if status is not WriteStatus.NOT_OWNED:
-        assert outcome.fence == await tenant.fence()
-    if status is not WriteStatus.DUPLICATE:
-        assert outcome.operation is None
-    assert await probe.group(tenant.ref.group_id) == before
-
-
-async def _busy(tenant: Tenant) -> list[Entity]:
-    """Three entities, facts in a row between them."""
-    nodes = [entity(name, embedding=vector([1, 2])) for name in "abc"]
-    await tenant.write(*nodes, fact(nodes[0].uuid, nodes[1].uuid), fact(nodes[1].uuid, nodes[2].uuid))
-    return nodes
-
+from tests.contract.refusals import busy, refused
+from tests.contract.rows import entity
+from tests.contract.tenant import Tenant
 
 # --- ownership ------------------------------------------------------------------------------------
 
@@ -39,9 +19,9 @@ async def _busy(tenant: Tenant) -> list[Entity]:
 @pytest.mark.parametrize("epoch", [0, 2, 10])
 async def test_a_write_with_another_epoch_changes_nothing(tenant: Tenant, probe: Probe, epoch: int) -> None:
     """Invariant 1: a gateway with a stale placement is told so by the shard, and writes nothing."""
-    nodes = await _busy(tenant)
+    nodes = await busy(tenant)
     plan = await tenant.plan(tenant.intent(entity("late"), deletions=[(Kind.ENTITY, nodes[0].uuid)]))
-    await _refused(tenant, probe, replace(plan, epoch=epoch), WriteStatus.NOT_OWNED)
+    await refused(tenant, probe, replace(plan, epoch=epoch), WriteStatus.NOT_OWNED)
     assert (await tenant.apply(replace(plan, epoch=epoch))).fence == await tenant.fence()
 
 
@@ -52,7 +32,7 @@ async def test_only_an_open_fence_lets_writes_in(
     """Frozen, moved, buried and incoming groups take no write, and the fence tells why."""
     tenant = await open_tenant(state=state)
     plan = await tenant.plan(tenant.intent(entity("late")))
-    await _refused(tenant, probe, plan, WriteStatus.NOT_OWNED)
+    await refused(tenant, probe, plan, WriteStatus.NOT_OWNED)
     fence = (await tenant.apply(plan)).fence
     assert fence is not None
     assert (fence.state, fence.version) == (state, 0)
@@ -75,7 +55,7 @@ async def test_ownership_is_judged_before_the_operation_record(tenant: Tenant, p
     """A retry that comes with a stale epoch is a stale placement: only the owner may answer for it."""
     await tenant.write(entity("once"), op_id="op-1")
     plan = await tenant.plan(tenant.intent(entity("once"), op_id="op-1"))
-    await _refused(tenant, probe, replace(plan, epoch=9), WriteStatus.NOT_OWNED)
+    await refused(tenant, probe, replace(plan, epoch=9), WriteStatus.NOT_OWNED)
 
 
 # --- retries --------------------------------------------------------------------------------------
@@ -85,7 +65,7 @@ async def test_a_retry_gets_the_first_answer(tenant: Tenant, probe: Probe) -> No
     """Invariant 2: the same operation id is applied once; its retry is given the first record."""
     plan = await tenant.plan(tenant.intent(entity("once")))
     first = await tenant.apply(plan)
-    await _refused(tenant, probe, plan, WriteStatus.DUPLICATE)
+    await refused(tenant, probe, plan, WriteStatus.DUPLICATE)
     again = await tenant.apply(plan)
     assert again.operation == first.operation
     assert again.operation is not None
@@ -100,7 +80,7 @@ async def test_a_retry_after_later_writes_overwrites_nothing(tenant: Tenant, pro
     plan = await tenant.plan(tenant.intent(row, doomed))
     first = await tenant.apply(plan)
     await tenant.write(replace(row, name="second"), deletions=[(Kind.ENTITY, doomed.uuid)])
-    await _refused(tenant, probe, plan, WriteStatus.DUPLICATE)
+    await refused(tenant, probe, plan, WriteStatus.DUPLICATE)
     assert (await tenant.apply(plan)).operation == first.operation
 
 
@@ -111,7 +91,7 @@ async def test_a_retried_deletion_does_not_delete_again(tenant: Tenant, probe: P
     plan = await tenant.plan(tenant.intent(deletions=[(Kind.ENTITY, row.uuid)]))
     first = await tenant.apply(plan)
     await tenant.write(row)
-    await _refused(tenant, probe, plan, WriteStatus.DUPLICATE)
+    await refused(tenant, probe, plan, WriteStatus.DUPLICATE)
     assert (await tenant.apply(plan)).operation == first.operation
 
 
@@ -122,7 +102,7 @@ async def test_the_operation_record_wins_over_the_other_guards(tenant: Tenant, p
     await tenant.write(replace(row, name="second"))
     stale = await tenant.plan(tenant.intent(replace(row, name="third"), op_id="op", if_version=0))
     other = replace(stale, operation=replace(stale.operation, content_hash="another"), existing={})
-    await _refused(tenant, probe, other, WriteStatus.DUPLICATE)
+    await refused(tenant, probe, other, WriteStatus.DUPLICATE)
 
 
 async def test_concurrent_retries_are_applied_once(tenant: Tenant) -> None:
@@ -159,7 +139,7 @@ async def test_if_version_holds_only_at_that_version(tenant: Tenant, probe: Prob
     await tenant.write(entity("a"))
     for version in (0, 2):
         plan = await tenant.plan(tenant.intent(entity("b"), if_version=version))
-        await _refused(tenant, probe, plan, WriteStatus.VERSION_MISMATCH)
+        await refused(tenant, probe, plan, WriteStatus.VERSION_MISMATCH)
     plan = await tenant.plan(tenant.intent(entity("b"), if_version=1))
     assert (await tenant.apply(plan)).status is WriteStatus.APPLIED
 
@@ -169,213 +149,4 @@ async def test_if_version_is_judged_before_conflicts(tenant: Tenant, probe: Prob
     row = entity("a")
     plan = await tenant.plan(tenant.intent(row, if_version=0))
     await tenant.write(row)
-    await _refused(tenant, probe, plan, WriteStatus.VERSION_MISMATCH)
-
-
-# --- conflicts ------------------------------------------------------------------------------------
-
-
-async def test_conflict_when_a_touched_row_was_changed(tenant: Tenant, probe: Probe) -> None:
-    """A plan computed from a row that was written since is refused."""
-    nodes = await _busy(tenant)
-    plan = await tenant.plan(tenant.intent(replace(nodes[0], name="mine"), entity("extra")))
-    await tenant.write(replace(nodes[0], name="theirs"))
-    await _refused(tenant, probe, plan, WriteStatus.CONFLICT)
-
-
-async def test_conflict_when_a_touched_edge_was_changed(tenant: Tenant, probe: Probe) -> None:
-    """Edges are guarded as nodes are."""
-    a, b = entity("a"), entity("b")
-    claim = fact(a.uuid, b.uuid, "first")
-    await tenant.write(a, b, claim)
-    plan = await tenant.plan(tenant.intent(replace(claim, fact="mine")))
-    await tenant.write(replace(claim, fact="theirs"))
-    await _refused(tenant, probe, plan, WriteStatus.CONFLICT)
-
-
-@pytest.mark.parametrize("kind", Kind)
-async def test_conflict_when_a_row_to_create_was_created(tenant: Tenant, probe: Probe, kind: Kind) -> None:
-    """A row of any kind that was thought new and is there by now is not overwritten."""
-    rows = one_of_each()
-    created = rows.pop(kind)
-    await tenant.write(*(row for row in rows.values() if not hasattr(row, "source_uuid")))
-    plan = await tenant.plan(tenant.intent(created))
-    await tenant.write(created)
-    await _refused(tenant, probe, plan, WriteStatus.CONFLICT)
-
-
-@pytest.mark.parametrize("kind", Kind)
-async def test_conflict_when_a_row_to_change_was_deleted(tenant: Tenant, probe: Probe, kind: Kind) -> None:
-    """A row of any kind that was thought there and is gone by now is not revived."""
-    rows = one_of_each()
-    await tenant.write(*rows.values())
-    plan = await tenant.plan(tenant.intent(rows[kind]))
-    await tenant.write(deletions=[(kind, rows[kind].uuid)])
-    await _refused(tenant, probe, plan, WriteStatus.CONFLICT)
-
-
-async def test_conflict_when_a_row_to_drop_was_changed_or_dropped(tenant: Tenant, probe: Probe) -> None:
-    """A deletion is refused as well when its row has changed or gone since it was planned."""
-    nodes = [entity("a"), entity("b")]
-    await tenant.write(*nodes)
-    drops = [await tenant.plan(tenant.intent(deletions=[(Kind.ENTITY, node.uuid)])) for node in nodes]
-    await tenant.write(replace(nodes[0], summary="new"), deletions=[(Kind.ENTITY, nodes[1].uuid)])
-    for plan in drops:
-        await _refused(tenant, probe, plan, WriteStatus.CONFLICT)
-
-
-async def test_conflict_when_one_row_went_and_another_came(tenant: Tenant, probe: Probe) -> None:
-    """Equal counts do not deceive: a row created since has a version above the plan's."""
-    there, absent = entity("there"), entity("absent")
-    await tenant.write(there)
-    plan = await tenant.plan(tenant.intent(there, absent))
-    await tenant.write(absent, deletions=[(Kind.ENTITY, there.uuid)])
-    await _refused(tenant, probe, plan, WriteStatus.CONFLICT)
-
-
-@pytest.mark.parametrize("end", [0, 1])
-async def test_conflict_when_an_endpoint_was_deleted(tenant: Tenant, probe: Probe, end: int) -> None:
-    """No fact is written to an entity that has gone since the plan was made, at either end."""
-    nodes = [entity("a"), entity("b")]
-    await tenant.write(*nodes)
-    plan = await tenant.plan(tenant.intent(fact(nodes[0].uuid, nodes[1].uuid)))
-    await tenant.write(deletions=[(Kind.ENTITY, nodes[end].uuid)])
-    await _refused(tenant, probe, plan, WriteStatus.CONFLICT)
-
-
-async def test_conflict_when_an_endpoint_is_there_only_as_another_kind(tenant: Tenant, probe: Probe) -> None:
-    """An endpoint is checked by its kind: an episode is no end of a fact."""
-    shared, other = new_uuid(), entity("b")
-    await tenant.write(entity("a", at=shared), episode("a", at=shared), other)
-    plan = await tenant.plan(tenant.intent(fact(shared, other.uuid)))
-    await tenant.write(deletions=[(Kind.ENTITY, shared)])
-    await _refused(tenant, probe, plan, WriteStatus.CONFLICT)
-
-
-@pytest.mark.parametrize("kind", [Kind.FACT, Kind.MENTION])
-async def test_conflict_when_a_node_to_drop_got_an_edge(tenant: Tenant, probe: Probe, kind: Kind) -> None:
-    """A node's deletion is planned with its edges: one more edge since, and it is planned again."""
-    nodes = await _busy(tenant)
-    what = episode("x")
-    await tenant.write(what)
-    plan = await tenant.plan(tenant.intent(deletions=[(Kind.ENTITY, nodes[1].uuid)]))
-    edge = fact(nodes[1].uuid, nodes[0].uuid) if kind is Kind.FACT else mention(what.uuid, nodes[1].uuid)
-    await tenant.write(edge)
-    await _refused(tenant, probe, plan, WriteStatus.CONFLICT)
-
-
-async def test_conflict_when_an_edge_of_a_node_to_drop_went_or_changed(tenant: Tenant, probe: Probe) -> None:
-    """The cascade is guarded by number and by version: neither a lost edge nor a swapped one passes."""
-    nodes = await _busy(tenant)
-    deletion = tenant.intent(deletions=[(Kind.ENTITY, nodes[1].uuid)])
-    facts = await tenant.listed(Kind.FACT)
-    plan = await tenant.plan(deletion)
-    await tenant.write(fact(nodes[1].uuid, nodes[1].uuid), deletions=[(Kind.FACT, facts[0].uuid)])
-    await _refused(tenant, probe, plan, WriteStatus.CONFLICT)
-    plan = await tenant.plan(deletion)
-    await tenant.write(deletions=[(Kind.FACT, facts[1].uuid)])
-    await _refused(tenant, probe, plan, WriteStatus.CONFLICT)
-
-
-async def test_conflict_when_an_edge_that_the_plan_does_not_drop_changed(
-    tenant: Tenant, probe: Probe
-) -> None:
-    """The version of every edge at a dropped node is guarded, whether the plan names the edge or not."""
-    nodes = await _busy(tenant)
-    plan = await tenant.plan(tenant.intent(deletions=[(Kind.ENTITY, nodes[0].uuid)]))
-    (claim,) = await tenant.listed(Kind.FACT, anchor=Anchor(Kind.ENTITY, nodes[0].uuid))
-    await tenant.write(replace(claim, fact="changed"))  # pyright: ignore[reportCallIssue]
-    drops = tuple(drop for drop in plan.drops if drop.kind is Kind.ENTITY)
-    alone = replace(plan, drops=drops, existing={Kind.ENTITY: 1}, stats={Kind.ENTITY: KindStats(-1)})
-    await _refused(tenant, probe, alone, WriteStatus.CONFLICT)
-
-
-async def test_a_self_loop_is_one_incident_edge(tenant: Tenant) -> None:
-    """An edge from a node to itself, or between two dropped nodes, is counted once by the guard."""
-    a, b = entity("a"), entity("b")
-    await tenant.write(a, b, fact(a.uuid, a.uuid), fact(a.uuid, b.uuid), fact(b.uuid, a.uuid))
-    deletion = tenant.intent(deletions=[(Kind.ENTITY, a.uuid), (Kind.ENTITY, b.uuid)])
-    assert len((await tenant.images(deletion)).incident) == 3
-    plan = await tenant.plan(deletion)
-    assert plan.incident_edges == 3
-    assert (await tenant.apply(plan)).status is WriteStatus.APPLIED
-    assert {kind: stats.rows for kind, stats in (await tenant.fence()).stats.items()} == dict.fromkeys(
-        Kind, 0
-    )
-
-
-async def test_conflict_when_the_embedding_specs_changed(tenant: Tenant, probe: Probe) -> None:
-    """Two first vectors of different models cannot both become the group's: the second is planned again."""
-    plan = await tenant.plan(tenant.intent(entity("mine", embedding=vector([1, 2, 3]))))
-    await tenant.write(entity("theirs", embedding=vector([1, 2])))
-    await _refused(tenant, probe, plan, WriteStatus.CONFLICT)
-
-
-CONTRADICTIONS: list[Callable[[WritePlan], WritePlan]] = [
-    lambda plan: replace(plan, existing={Kind.ENTITY: 0}),
-    lambda plan: replace(plan, existing={Kind.ENTITY: 2}),
-    lambda plan: replace(plan, seen_version=0),
-    lambda plan: replace(plan, endpoints={Kind.ENTITY: (new_uuid(),)}),
-    lambda plan: replace(plan, endpoints={Kind.SAGA: (new_uuid(),)}),
-    lambda plan: replace(plan, incident_edges=1),
-    lambda plan: replace(plan, embeddings_seen={Kind.FACT: EmbeddingSpec("m", 2)}),
-]
-
-
-@pytest.mark.parametrize("contradict", CONTRADICTIONS)
-async def test_each_guard_alone_refuses_the_write(
-    tenant: Tenant, probe: Probe, contradict: Callable[[WritePlan], WritePlan]
-) -> None:
-    """Every guard counts by itself: with any single one failing nothing is written."""
-    row = entity("a")
-    await tenant.write(row)
-    plan = await tenant.plan(tenant.intent(replace(row, name="b")))
-    await _refused(tenant, probe, contradict(plan), WriteStatus.CONFLICT)
-    assert (await tenant.apply(plan)).status is WriteStatus.APPLIED
-
-
-async def test_rows_that_the_plan_does_not_touch_are_no_conflict(tenant: Tenant) -> None:
-    """Writers of different rows of one group do not make each other plan again."""
-    nodes = await _busy(tenant)
-    plan = await tenant.plan(
-        tenant.intent(replace(nodes[0], name="mine"), fact(nodes[0].uuid, nodes[1].uuid))
-    )
-    await tenant.write(replace(nodes[1], name="an endpoint may change"), replace(nodes[2], name="theirs"))
-    assert (await tenant.apply(plan)).status is WriteStatus.APPLIED
-
-
-async def test_read_modify_write_loses_no_update(tenant: Tenant) -> None:
-    """Writers that plan from the row's present state and plan again on conflict lose no update."""
-    counter = entity("counter", attributes={"count": 0})
-    await tenant.write(counter)
-    writers, rounds = 4, 5
-
-    async def count_up() -> None:
-        for _ in range(rounds):
-            status = WriteStatus.CONFLICT
-            while status is WriteStatus.CONFLICT:
-                intent = tenant.intent(counter)
-                images = await tenant.images(intent)
-                row = images.rows[Kind.ENTITY, counter.uuid]
-                assert isinstance(row, Entity)
-                count = row.attributes["count"]
-                assert isinstance(count, int)
-                mine = tenant.intent(replace(counter, attributes={"count": count + 1}))
-                status = (await tenant.apply(tenant.plan_from(mine, images))).status
-            assert status is WriteStatus.APPLIED
-
-    await asyncio.gather(*(count_up() for _ in range(writers)))
-    row = await tenant.one(Kind.ENTITY, counter.uuid)
-    assert isinstance(row, Entity)
-    assert row.attributes == {"count": writers * rounds}
-    assert row.version == (await tenant.fence()).version == 1 + writers * rounds
-
-
-async def test_statistics_change_by_what_the_plan_says(tenant: Tenant) -> None:
-    """The fence adds the plan's deltas in the write's own step, for every kind, negative ones too."""
-    plan = await tenant.plan(tenant.intent())
-    deltas = {kind: KindStats(3 + n, 0) for n, kind in enumerate(Kind)} | {Kind.FACT: KindStats(-2, -7)}
-    outcome = await tenant.apply(replace(plan, stats=deltas))
-    assert outcome.fence is not None
-    assert outcome.fence.stats == deltas
-    assert await tenant.driver.read_fences([tenant.ref], soon()) == {tenant.ref.group_id: outcome.fence}
+    await refused(tenant, probe, plan, WriteStatus.VERSION_MISMATCH)

@@ -28,6 +28,7 @@ from drivers.row_codec import kind_of
 from tests.contract.falkordb_specific.conftest import OpenGroup
 from tests.contract.rows import entity, episode, fact, mention, new_uuid, vector
 from tests.contract.tenant import Tenant, soon
+from tests.eventually import eventually
 
 
 async def test_fences_are_listed_after_a_name_of_any_case(
@@ -97,6 +98,22 @@ async def test_a_word_does_not_find_its_stem(group: Tenant) -> None:
         assert read.document_frequency == {term: 1}
 
 
+async def test_no_word_is_a_stop_word(group: Tenant) -> None:
+    """RediSearch's own stop words are indexed and found like any word."""
+    words = (
+        "a", "is", "the", "an", "and", "are", "as", "at", "be", "but", "by", "for", "if", "in", "into", "it",
+        "no", "not", "of", "on", "or", "such", "that", "their", "then", "there", "these", "they", "this",
+        "to", "was", "will", "with",
+    )  # fmt: skip
+    plan = await group.plan(group.intent(entity("a")))
+    (put,) = plan.puts
+    assert isinstance(put.row, Entity)
+    row = replace(put.row, terms=" ".join(words), term_count=len(words))
+    await group.apply(replace(plan, puts=(replace(put, row=row),)))
+    read = await group.driver.keyword([group.ref], KeywordQuery(Kind.ENTITY, words, 10), soon())
+    assert read.document_frequency == dict.fromkeys(words, 1)
+
+
 async def test_a_small_group_has_no_advantage_by_its_rare_key(open_group: OpenGroup) -> None:
     """The clause that names the groups has no part in the engine's score: rows rank by the words alone."""
     large, small = await open_group(), await open_group()
@@ -119,26 +136,35 @@ async def test_keyword_search_without_a_ready_index_is_an_error(
     open_group: OpenGroup, falkordb: FalkorDBDriver, client: GraphClient
 ) -> None:
     """While the text index is missing or being filled the engine finds fewer rows and says nothing; the
-    driver says SCHEMA_NOT_READY, and answers fully as soon as it answers."""
+    driver finds all or says SCHEMA_NOT_READY."""
     space = f"space-{secrets.token_hex(6)}"
     own = await open_group(space=space)
     await own.write(*(entity(f"needle {n}") for n in range(2_000)))
     query = KeywordQuery(Kind.ENTITY, ("needle",), 3_000)
-    for name in ("terms", "group_key"):
-        text = f"DROP FULLTEXT INDEX FOR (n:Entity) ON (n.{name})"
-        await client.write(OWN_PREFIX + space, text, {}, soon(), "dropping")
-    with pytest.raises(SchemaNotReady):
-        await falkordb.keyword([own.ref], query, soon())
-    building = asyncio.create_task(falkordb.ensure_schema(soon()))
-    answers = 0
-    while not building.done() or not answers:
+    answers: list[bool] = []
+
+    async def search() -> bool:
         try:
             read = await falkordb.keyword([own.ref], query, soon())
         except SchemaNotReady:
-            continue
-        answers += 1
-        assert (len(read.hits), read.document_frequency) == (2_000, {"needle": 2_000})
-    await building
+            answers.append(False)
+        else:
+            assert (len(read.hits), read.document_frequency) == (2_000, {"needle": 2_000})
+            answers.append(True)
+        return answers[-1]
+
+    async def refused() -> bool:
+        return not await search()
+
+    for name in ("terms", "group_key"):
+        text = f"DROP FULLTEXT INDEX FOR (n:Entity) ON (n.{name})"
+        await client.write(OWN_PREFIX + space, text, {}, soon(), "dropping")
+    await eventually(refused)
+    ensuring = asyncio.create_task(falkordb.ensure_schema(soon()))
+    while not ensuring.done():
+        await search()
+    await ensuring
+    assert await search()
 
 
 async def test_one_answer_is_one_state(group: Tenant) -> None:

@@ -71,11 +71,7 @@ def entity_search(
             search_service_pb2.ResultSpec(
                 kind=graph_pb2.ROW_KIND_ENTITY,
                 limit=limit,
-                methods=[
-                    search_service_pb2.MethodWeight(
-                        method=search_service_pb2.SearchMethod.Value(f"SEARCH_METHOD_{method}"), weight=1
-                    )
-                ],
+                methods=[search_service_pb2.MethodWeight(method=f"SEARCH_METHOD_{method}", weight=1)],
             )
         ],
         with_placement=True,

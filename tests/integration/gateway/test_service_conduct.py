@@ -1,6 +1,7 @@
 """What clients and operators expect of any gRPC service: health, reflection, limits, schema."""
 
 import asyncio
+from typing import Any
 
 import grpc
 import pytest
@@ -15,7 +16,7 @@ from tests.integration.gateway.conftest import Client
 
 async def test_every_service_is_healthy(client: Client) -> None:
     """Health is told overall and per service."""
-    health = health_pb2_grpc.HealthStub(client.channel)
+    health: Any = health_pb2_grpc.HealthStub(client.channel)
     for service in ("", *SERVICES):
         answer = await health.Check(health_pb2.HealthCheckRequest(service=service))
         assert answer.status == health_pb2.HealthCheckResponse.SERVING, service

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.contract import SCHEMA_VERSION, Engine, Fence, FenceState, ShardDriver
+from drivers.contract import SCHEMA_VERSION, Engine, Fence, FenceState, ShardDriver, ShardMarker
+from drivers.deadline import Deadline
 from drivers.errors import (
     DeadlinePassed,
     GraphgateError,
@@ -211,6 +212,23 @@ async def test_a_root_member_without_marker_is_wiped() -> None:
     assert a.marker is None
 
 
+@pytest.mark.parametrize("known", [False, True])
+async def test_an_interrupted_founding_does_not_cover_a_loss(known: bool) -> None:
+    """While no beat has left 0, a root member without a marker is only waiting for its copy; but the
+    founder has its marker before all others, and a shard of the catalog has had one."""
+    catalog, (a, b) = MemoryCatalog(), founded("a", "b")
+    lost = b if known else a
+    for driver in (a, b):
+        driver.marker = marker(driver.shard_id, beat=0)
+    lost.marker = None
+    if known:
+        catalog.known = {"b": KnownShard("incarnation-b", 0)}
+    async with running(configured(a, b), catalog) as fleet:
+        assert isinstance(problem_of(fleet, lost.shard_id), WipedShard)
+
+    assert lost.marker is None
+
+
 async def test_a_joined_shard_without_marker_is_wiped_if_the_catalog_knows_it() -> None:
     """It looks like a new shard, and is one that lost its data."""
     catalog, a, c = MemoryCatalog(), founded("a")[0], FaultyDriver("c")
@@ -230,12 +248,12 @@ async def test_a_joined_shard_without_marker_is_wiped_if_the_catalog_knows_it() 
     ],
 )
 async def test_two_fleets_or_rings_forbid_creation_and_nothing_else(
-    strange: object, error: type[ShardIdentityError]
+    strange: ShardMarker, error: type[ShardIdentityError]
 ) -> None:
     """A gateway that sees two root rings creates no group; groups on the right shards are served."""
     a, b = founded("a", "b")
     c = FaultyDriver("c")
-    c.marker = strange  # pyright: ignore[reportAttributeAccessIssue]
+    c.marker = strange
     async with running(configured(a, b, c)) as fleet:
         assert isinstance(problem_of(fleet, "c"), error)
         with pytest.raises(error):
@@ -288,11 +306,12 @@ async def test_a_beat_given_between_catalog_and_marker_is_no_older_copy() -> Non
     catalog, (a,) = MemoryCatalog(), founded("a")
 
     class Racing(FaultyDriver):
-        async def step(self, name: str) -> None:
-            await super().step(name)
-            if name == "read_marker" and self.marker is not None:
-                self.marker = replace(self.marker, beat=self.marker.beat + 1)
-                catalog.known["a"] = KnownShard("incarnation-a", self.marker.beat)
+        async def read_marker(self, deadline: Deadline) -> ShardMarker | None:
+            read = await super().read_marker(deadline)
+            assert read is not None
+            self.marker = replace(read, beat=read.beat + 1)
+            catalog.known["a"] = KnownShard("incarnation-a", self.marker.beat)
+            return read
 
     racing = Racing("a")
     racing.marker = a.marker
@@ -413,11 +432,10 @@ async def test_shards_of_the_map_that_are_not_configured_here_are_named() -> Non
 
 async def test_removed_shards_are_not_searched() -> None:
     """A removed shard's id stays known, its groups are elsewhere."""
-    (a,) = founded("a")
-    removed = ShardInfo("z", Engine.NEO4J, state=ShardState.REMOVED)
-    shards = [*configured(a), ConfiguredShard(removed, FaultyDriver("z", Engine.NEO4J))]
-    shards[1].driver.down = True  # pyright: ignore[reportAttributeAccessIssue]
-    async with running(shards) as fleet:
+    (a,), gone = founded("a"), FaultyDriver("z")
+    gone.down = True
+    removed = ConfiguredShard(ShardInfo("z", Engine.FALKORDB, state=ShardState.REMOVED), gone)
+    async with running([*configured(a), removed]) as fleet:
         assert fleet.searched_shards() == ("a",)
 
 
@@ -432,3 +450,17 @@ async def test_calls_before_the_first_answer_wait_for_it() -> None:
         await fleet.close()
     with pytest.raises((ShardUnavailable, DeadlinePassed)):
         await Fleet(configured(a), None).settled(soon().within(0))
+
+
+async def test_answered_waits_for_shards_that_are_ready_or_refused() -> None:
+    """A start waits for a slow shard, not for one that answered wrongly, and not past its time."""
+    clock, (a, b), z = ManualClock(), founded("a", "b"), FaultyDriver("z")
+    z.marker = marker("z", fleet="fleet-2")
+    a.down = True
+    async with running(configured(a, b, z), clock=clock) as fleet:
+        with pytest.raises(ShardUnavailable) as away:
+            await fleet.answered(soon().within(0.01))
+        assert away.value.shard_id == "a"
+        a.down = False
+        clock.advance(60)
+        await fleet.answered(soon())

@@ -274,6 +274,47 @@ async def test_an_owner_that_is_down_is_said_to_be_down(gateway: Gateway) -> Non
     assert down.value.shard_id == shard_id
 
 
+async def test_a_call_that_the_right_shard_failed_is_not_repeated(gateway: Gateway) -> None:
+    """The router re-routes; whether to repeat a failed call is the caller's to decide."""
+    await gateway.use()
+    tried: list[str] = []
+
+    async def dies(driver: ShardDriver, placement: Placement) -> None:
+        tried.append(driver.shard_id)
+        raise ShardUnavailable(driver.shard_id, "reset")
+
+    with pytest.raises(ShardUnavailable):
+        await gateway.router.on_owner("g", soon(), dies, create=False)
+    assert len(tried) == 1
+
+
+async def test_a_record_with_too_high_an_epoch_is_believed_once(gateway: Gateway) -> None:
+    """A wrong record that nothing will outbid in the catalog does not mislead every call."""
+    shard_id = await gateway.use()
+    fresh = Gateway(list(gateway.drivers.values()), gateway.fleet, gateway.catalog)
+    wrong = Placement("g", gateway.elsewhere(shard_id), "", 9)
+    gateway.catalog.placements["g"] = wrong
+
+    assert await fresh.use() == shard_id
+    assert await fresh.use() == shard_id
+    assert fresh.tried.count(wrong) == 1
+    await fresh.router.close()
+
+
+async def test_a_first_look_in_the_middle_of_a_move_waits(gateway: Gateway) -> None:
+    """Between COMMIT and opening nobody owns the group; a gateway that comes just then retries."""
+    home = gateway.fleet.home_of("g")
+    other = gateway.elsewhere(home)
+    gateway.put(home, Fence("g", 3, FenceState.READY, moved_to=other))
+    gateway.put(other, Fence("g", 2, FenceState.MOVED, moved_to=home, moved_epoch=3))
+    before = gateway.register_reads()
+    using = asyncio.create_task(gateway.use(create=False))
+    await eventually(lambda: gateway.register_reads() > before)
+    gateway.put(home, Fence("g", 3, FenceState.OPEN))
+
+    assert await using == home
+
+
 async def test_a_group_described_is_the_owners_fence(gateway: Gateway) -> None:
     """Also through a stale cache; unknown groups are not found."""
     source = await gateway.use()

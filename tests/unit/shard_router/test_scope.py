@@ -205,11 +205,13 @@ async def test_a_shard_that_cannot_be_listed_fails_the_call_or_is_named(gateway:
     assert isinstance(located.shards_failed["a"], ShardUnavailable)
 
 
-async def test_groups_are_listed_in_pages_over_all_shards(gateway: Gateway) -> None:
-    """By group_id in code point order, complete and without repeats, whatever the page size."""
+@pytest.mark.parametrize("shard_ids", ["abc", "a"])
+async def test_groups_are_listed_in_pages_over_all_shards(gateway: Gateway, shard_ids: str) -> None:
+    """By group_id in code point order, complete and without repeats, whatever the page size and
+    however the groups lie."""
     ids = sorted(["A:b", "Z", "a", "a.1", "a_1", "b", "b-2", "z"])
     for n, group_id in enumerate(ids):
-        gateway.put("abc"[n % 3], Fence(group_id, 1, FenceState.OPEN))
+        gateway.put(shard_ids[n % len(shard_ids)], Fence(group_id, 1, FenceState.OPEN))
     for size in (1, 3, 8, 20):
         listed: list[str] = []
         while True:

@@ -152,7 +152,7 @@ class FakeFleet:
         self.stopping = asyncio.Event()
         self.stopping.set()
 
-    def made(self, data_dir: Path, *, falkordb_shards: int, neo4j_shards: int) -> "FakeFleet":
+    def made(self, data_dir: Path, *, falkordb_shards: int, neo4j_shards: int, **_: object) -> "FakeFleet":
         self.events.append(f"made {falkordb_shards} {neo4j_shards}")
         return self
 
