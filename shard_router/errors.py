@@ -7,7 +7,7 @@ GraphgateError
  +- PlacementLost             the group was placed and its fence is gone: data loss
  +- CatalogUnavailable        retryable
  +- FleetNotFounded           retryable: not every shard of the founding has answered yet
- +- NoShardTakesGroups        every shard is cordoned, weighs nothing or is away
+ +- NoShardTakesGroups        every shard is cordoned, draining, removed or weighs nothing
  +- ShardUnknown              not a shard of this gateway's settings
  +- ScopeTooLarge             more groups than one request may search
  +- ShardError
@@ -96,7 +96,7 @@ class NoShardTakesGroups(GraphgateError):
     reason = "NO_SHARD_TAKES_GROUPS"
 
     def __init__(self, why: str) -> None:
-        super().__init__(f"no shard takes new groups ({why}); add, uncordon or restart one")
+        super().__init__(f"no shard takes new groups ({why}); add or uncordon one")
 
 
 class ShardUnknown(GraphgateError):

@@ -8,11 +8,11 @@ from random import Random
 
 from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
-from drivers.errors import GraphgateError
+from drivers.errors import GraphgateError, ShardUnavailable
 from shard_router.catalog_port import FleetCatalog
 from shard_router.charter import Charter
 from shard_router.clock import Clock, SystemClock
-from shard_router.errors import FleetNotFounded, ForeignFleet, ShardUnknown, TwoRootRings
+from shard_router.errors import FleetNotFounded, ForeignFleet, NoShardTakesGroups, ShardUnknown, TwoRootRings
 from shard_router.fleet_identity import FleetIdentity
 from shard_router.founding import ConfiguredShard
 from shard_router.gate import GateLimits, ShardGate
@@ -64,6 +64,7 @@ class Fleet:
         self._charter = Charter(
             shards, catalog, pool_graphs=settings.pool_graphs, catalog_timeout_s=timeout_s
         )
+        self._drivers = [shard.driver for shard in shards]
         self._joined: set[str] = set()
         self._keeper = ShardMapKeeper(
             [shard.info for shard in shards],
@@ -92,6 +93,8 @@ class Fleet:
 
     async def start(self) -> None:
         """Begins to connect; does not wait for any shard."""
+        for driver in self._drivers:
+            await driver.open()
         works = {f"shard {shard_id}": link.keep_connected() for shard_id, link in self._links.items()}
         works["shard map"] = self._keep_map()
         for name, work in works.items():
@@ -115,6 +118,8 @@ class Fleet:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
+        for driver in self._drivers:
+            await driver.close()
 
     async def _keep_map(self) -> None:
         await self._founded.wait()
@@ -200,11 +205,16 @@ class Fleet:
     async def choose_shard(self, group_id: str, deadline: Deadline) -> str:
         """The placement ring's choice among the shards that are not known to be away.
 
-        Any choice is safe: the register decides. Raises NoShardTakesGroups.
+        Any choice is safe: the register decides. Raises NoShardTakesGroups, or ShardUnavailable when
+        every shard that takes groups is away.
         """
+        wanted = self.map.placement_ring.shard_of(group_id)
         away = {s.shard_id for s in self.map.shards if s.shard_id not in self._links}
         while True:
-            chosen = self.map.placement_ring_without(frozenset(away)).shard_of(group_id)
+            try:
+                chosen = self.map.placement_ring_without(frozenset(away)).shard_of(group_id)
+            except NoShardTakesGroups as error:
+                raise ShardUnavailable(wanted, "and no other shard that takes groups") from error
             link = self._links[chosen]
             await link.decided(deadline)
             if link.state is LinkState.READY:

@@ -77,7 +77,6 @@ class ShardLink:
         """Set while the state is READY or REFUSED: the shard has said what it is."""
         self._doubt = asyncio.Event()
         self._wrote = False
-        self._opened = False
 
     @property
     def shard_id(self) -> str:
@@ -144,25 +143,19 @@ class ShardLink:
 
     async def keep_connected(self) -> None:
         """Runs until it is cancelled."""
-        try:
-            failures = 0
-            while True:
-                problem = await self._attempt(self._connect)
-                if problem is None:
-                    failures = 0
-                    problem = await self._stay()
-                if problem is not None:
-                    failures += 1
-                    refused = isinstance(problem, ShardIdentityError)
-                    self._enter(LinkState.REFUSED if refused else LinkState.UNREACHABLE, problem)
-                    await self._clock.sleep(self._settings.reconnect.pause_s(failures, self._rng))
-        finally:
-            await self._driver.close()
+        failures = 0
+        while True:
+            problem = await self._attempt(self._connect)
+            if problem is None:
+                failures = 0
+                problem = await self._stay()
+            if problem is not None:
+                failures += 1
+                refused = isinstance(problem, ShardIdentityError)
+                self._enter(LinkState.REFUSED if refused else LinkState.UNREACHABLE, problem)
+                await self._clock.sleep(self._settings.reconnect.pause_s(failures, self._rng))
 
     async def _connect(self) -> None:
-        if not self._opened:
-            await self._driver.open()
-            self._opened = True
         marker = await self._charter.admit(self.shard_id, Deadline.after(self._settings.connect_timeout_s))
         self._driver.use_marker(marker)
         await self._driver.ensure_schema(Deadline.after(self._settings.schema_timeout_s))

@@ -68,7 +68,7 @@ class ShardMapSnapshot:
         taking = [shard for shard in self.shards if shard.takes_groups]
         members = tuple(RingMember(s.shard_id, s.weight) for s in taking if s.shard_id not in away)
         if not members:
-            why = f"{len(taking)} of {len(self.shards)} are ACTIVE with a weight above 0, none is reachable"
+            why = f"{len(taking)} of {len(self.shards)} are ACTIVE with a weight above 0"
             raise NoShardTakesGroups(why)
         return _ring(members, self.version)
 

@@ -7,6 +7,8 @@ every commit that it has acknowledged.
 
 import asyncio
 import itertools
+import math
+import ssl
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, LiteralString, cast
@@ -57,18 +59,10 @@ class Neo4jClient:
         self._compiled: set[LargeStatement] = set()
 
     def open(self) -> None:
-        """Reads certificate files; sends nothing."""
+        """Sends nothing. OSError when a certificate file cannot be read or used."""
         settings = self._settings
         address = settings.address()
-        secured: dict[str, Any] = {}
-        if address.tls:
-            trusted = TrustCustomCAs(settings.tls_ca_file) if settings.tls_ca_file else TrustSystemCAs()
-            secured = {"encrypted": True, "trusted_certificates": trusted}
-            if not settings.tls_verify:
-                secured["trusted_certificates"] = TrustAll()
-            if settings.tls_cert_file:
-                certificate = ClientCertificate(settings.tls_cert_file, settings.tls_key_file or None)
-                secured["client_certificate"] = AsyncClientCertificateProviders.static(certificate)
+        assert self._driver is None, "the driver is open already"
         self._driver = AsyncGraphDatabase.driver(
             address.plain_url,
             auth=(settings.user, settings.password) if settings.user else None,
@@ -81,7 +75,7 @@ class Neo4jClient:
             telemetry_disabled=True,
             notifications_min_severity="OFF",
             user_agent="graphgate",
-            **secured,
+            **(_tls_options(settings) if address.tls else {}),
         )
 
     async def close(self) -> None:
@@ -130,9 +124,10 @@ class Neo4jClient:
             raise ShardTimeout(self.shard_id, "a compilation") from None
 
     async def define(self, text: str, deadline: Deadline) -> None:
-        """Runs a schema command; that another gateway has just done the same is success."""
+        """Runs a schema command, which may take as long as the deadline allows; that another gateway has just
+        done the same is success."""
         try:
-            await self.repeatable(text, {}, "a schema command", deadline)
+            await self._attempt(text, {}, "a schema command", None, WRITE_ACCESS, deadline, math.inf)
         except EngineRefused as refused:
             cause = refused.__cause__
             if not isinstance(cause, Neo4jError) or cause.code not in SCHEMA_EXISTS:
@@ -146,11 +141,14 @@ class Neo4jClient:
         op_id: str | None,
         access: str,
         deadline: Deadline,
+        engine_limit_s: float = 0.0,
     ) -> list[Record]:
+        """`engine_limit_s` 0: query_timeout_s_max."""
+        engine_limit_s = engine_limit_s or self._settings.query_timeout_s_max
         for attempt in itertools.count(1):
             deadline.check(what)
             try:
-                return await self._run(text, parameters, access, deadline)
+                return await self._run(text, parameters, access, deadline, engine_limit_s)
             except (Neo4jError, DriverError, OSError) as error:
                 failure = classify(error, self.shard_id, what, op_id)
                 if failure.connection_lost:
@@ -161,7 +159,12 @@ class Neo4jClient:
         raise AssertionError
 
     async def _run(
-        self, text: str, parameters: Mapping[str, Any], access: str, deadline: Deadline
+        self,
+        text: str,
+        parameters: Mapping[str, Any],
+        access: str,
+        deadline: Deadline,
+        engine_limit_s: float,
     ) -> list[Record]:
         driver = self._driver
         if driver is None:
@@ -169,7 +172,7 @@ class Neo4jClient:
         settings = self._settings
         async with self._place(deadline):
             left_s = max(deadline.remaining_s(), _TIMEOUT_S_MIN)
-            query = Query(cast("LiteralString", text), timeout=min(left_s, settings.query_timeout_s_max))
+            query = Query(cast("LiteralString", text), timeout=min(left_s, engine_limit_s))
             async with (
                 asyncio.timeout(left_s),
                 driver.session(
@@ -196,3 +199,18 @@ class Neo4jClient:
             yield
         finally:
             self._places.release()
+
+
+def _tls_options(settings: Neo4jSettings) -> dict[str, Any]:
+    # The driver reads the files when it first connects, where a bad one would look like a shard that is down.
+    context = ssl.create_default_context(cafile=settings.tls_ca_file or None)
+    options: dict[str, Any] = {"encrypted": True, "trusted_certificates": TrustSystemCAs()}
+    if not settings.tls_verify:
+        options["trusted_certificates"] = TrustAll()
+    elif settings.tls_ca_file:
+        options["trusted_certificates"] = TrustCustomCAs(settings.tls_ca_file)
+    if settings.tls_cert_file:
+        context.load_cert_chain(settings.tls_cert_file, settings.tls_key_file or None)
+        certificate = ClientCertificate(settings.tls_cert_file, settings.tls_key_file or None)
+        options["client_certificate"] = AsyncClientCertificateProviders.static(certificate)
+    return options

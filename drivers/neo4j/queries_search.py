@@ -39,7 +39,8 @@ RETURN hits, fences"""
 @cache
 def keyword_text(kind: Kind) -> str:
     """Parameters: index, query, limit, group_ids, terms (maps of term and its query), groups.
-    One record: [hits as [group_id, uuid, terms, term_count, score], row counts by term or null, fences].
+    One record: [hits as [group_id, uuid, terms, term_count, score], whether these are all that match, else
+    the row counts of the terms, fences].
 
     When fewer rows than the limit match, they are all there, and their terms tell the frequencies: then the
     engine need not count.
@@ -49,11 +50,11 @@ def keyword_text(kind: Kind) -> str:
     return f"""{PREFIX}
 CALL () {{
   CALL db.index.fulltext.{query}($p.index, $p.query, {{limit: $p.limit}}) YIELD {found} AS n, score
-  WITH n, score WHERE n.group_id IN $p.group_ids
-  RETURN collect([n.group_id, n.uuid, n.terms, n.term_count, score]) AS hits
+  WITH collect([n.group_id, n.uuid, n.terms, n.term_count, score]) AS found
+  RETURN [hit IN found WHERE hit[0] IN $p.group_ids] AS hits, size(found) < $p.limit AS complete
 }}
-CALL (hits) {{
-  WITH hits WHERE size(hits) >= $p.limit
+CALL (complete) {{
+  WITH complete WHERE NOT complete
   UNWIND $p.terms AS t
   CALL (t) {{
     CALL db.index.fulltext.{query}($p.index, t.query) YIELD {found} RETURN count(*) AS row_count
@@ -61,7 +62,7 @@ CALL (hits) {{
   RETURN collect(row_count) AS frequencies
 }}
 {fences_of_groups("frequencies")}
-RETURN hits, frequencies, fences"""
+RETURN hits, complete, frequencies, fences"""
 
 
 @cache

@@ -1,7 +1,7 @@
 """Creates, describes and drops what schema_rules.py names."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -23,8 +23,8 @@ failureMessage, options.indexConfig['fulltext.analyzer']"""
 _COMPONENTS = """CALL dbms.components() YIELD name, versions, edition WHERE name = 'Neo4j Kernel'
 RETURN versions[0], edition"""
 
-_AWAIT = "CALL db.awaitIndexes($p.timeout_s)"
-
+_POLL_S_MIN = 0.02
+_POLL_S_MAX = 1.0
 _NAMES_LISTED_MAX = 5
 
 
@@ -71,16 +71,8 @@ class Schema:
         missing = [rule for rule in RULES if rule.identity not in found]
         for rule in missing:
             await self._client.define(rule.create, deadline)
-        if not self._report_ready(await self._indexes(deadline)):
-            timeout_s = max(1, int(deadline.remaining_s()))
-            # It raises on a failed index, which the check below names.
-            with suppress(SchemaNotReady):
-                await self._client.read(_AWAIT, {"timeout_s": timeout_s}, "the indexes", deadline)
-        bad = [
-            item.name
-            for item in _items(await self._indexes(deadline))
-            if item.state not in ("READY", "EXTRA")
-        ]
+        items = await self._settled(deadline)
+        bad = [item.name for item in items if item.state not in ("READY", "EXTRA")]
         if bad:
             raise SchemaNotReady(self._client.shard_id, ", ".join(bad[:_NAMES_LISTED_MAX]))
         await self._compile(deadline)
@@ -100,8 +92,14 @@ class Schema:
         found = await self._client.read(_SHOW_INDEXES, {}, "describe_schema", deadline)
         return [_index(*record) for record in found]
 
-    def _report_ready(self, indexes: Sequence[_Index]) -> bool:
-        return all(item.state in ("READY", "EXTRA") for item in _items(indexes))
+    async def _settled(self, deadline: Deadline) -> list[SchemaItem]:
+        """The items when none is being built any more, or when the time is up."""
+        for pause_s in _pauses_s():
+            items = _items(await self._indexes(deadline))
+            if all(item.state != "BUILDING" for item in items) or deadline.remaining_s() <= 2 * pause_s:
+                return items
+            await asyncio.sleep(pause_s)
+        raise AssertionError
 
     async def _compile(self, deadline: Deadline) -> None:
         """What most writes need; the first of them would wait for it. To run out of time here costs that wait
@@ -113,6 +111,13 @@ class Schema:
                 await self._client.prepare(statement, half)
 
         await asyncio.gather(*map(prepare, (*map(write_statement, (ROWS, CORE)), IMAGES)))
+
+
+def _pauses_s() -> Iterator[float]:
+    pause_s = _POLL_S_MIN
+    while True:
+        yield pause_s
+        pause_s = min(2 * pause_s, _POLL_S_MAX)
 
 
 def _index(

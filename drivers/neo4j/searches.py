@@ -84,7 +84,7 @@ class Searches:
         for some in batched(sorted({ref.group_id for ref in refs}), _CLAUSES_MAX - len(terms)):
             # ^0 keeps the group's clause out of the score.
             scope = "(" + " OR ".join(f"group_key:{group_key(group_id)}" for group_id in some) + ")^0"
-            ((hits, counts, found),) = await self._client.read(
+            ((hits, complete, counts, found),) = await self._client.read(
                 keyword_text(query.kind),
                 {
                     "index": FULLTEXT_NAME[query.kind],
@@ -104,7 +104,7 @@ class Searches:
                 if uuid is not None and row_terms is not None and term_count is not None
             ]
             ranked += made
-            if len(hits) < query.limit:
+            if complete:
                 counts = _row_counts(query.terms, (hit for _, hit in made))
             for term, count in zip(query.terms, counts, strict=True):
                 frequency[term] += count

@@ -32,18 +32,22 @@ async def model_subject() -> AsyncIterator[Subject]:
 async def falkordb_subject(falkordb_server: FalkorDBServer) -> AsyncIterator[Subject]:
     driver = FalkorDBDriver(SHARD_ID, FalkorDBSettings(falkordb_server.url))
     probe = FalkorDBProbe(falkordb_server.url)
-    yield await found(driver, probe)
-    await driver.close()
-    await probe.close()
+    try:
+        yield await found(driver, probe)
+    finally:
+        await driver.close()
+        await probe.close()
 
 
 @pytest.fixture(scope="session")
 async def neo4j_subject(neo4j_server: Neo4jServer) -> AsyncIterator[Subject]:
     driver = Neo4jDriver(SHARD_ID, Neo4jSettings(neo4j_server.url))
     probe = Neo4jProbe(neo4j_server.url)
-    yield await found(driver, probe)
-    await driver.close()
-    await probe.close()
+    try:
+        yield await found(driver, probe)
+    finally:
+        await driver.close()
+        await probe.close()
 
 
 @pytest.fixture(scope="session", params=ENGINES)

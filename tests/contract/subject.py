@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from drivers.contract import SCHEMA_VERSION, RootMember, ShardDriver, ShardMarker
 from tests.contract.probes import Probe
-from tests.contract.tenant import soon
+from tests.contract.tenant import schema_time, soon
 from tests.model_driver import ModelDriver
 
 SHARD_ID = "shard-under-test"
@@ -50,7 +50,7 @@ async def found(driver: ShardDriver, probe: Probe) -> Subject:
     ]
     answers = await asyncio.gather(*(driver.create_marker(marker, soon()) for marker in offered))
     driver.use_marker(answers[0])
-    await driver.ensure_schema(soon())
+    await driver.ensure_schema(schema_time())
     return Subject(driver, probe, Founding(before, offered, answers))
 
 

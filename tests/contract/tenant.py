@@ -30,6 +30,7 @@ from gateway.writes.intent import RowChange, WriteIntent, WriteMode
 from tests.contract.rows import Canonical, canonical
 
 CALL_S = 30.0
+SCHEMA_S = 100.0
 FOUNDED_AT = 1_750_000_000_000_000
 """Clock of the first write of a tenant."""
 TICK_US = 1_000
@@ -38,6 +39,11 @@ MODEL = planner.VectorModel("test-model", "1")
 
 def soon() -> Deadline:
     return Deadline.after(CALL_S)
+
+
+def schema_time() -> Deadline:
+    """Making a schema may have to wait for indexes and compilers on a busy machine."""
+    return Deadline.after(SCHEMA_S)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import secrets
 import pytest
 from hypothesis import HealthCheck, given, note, settings
 
-from drivers.contract import Fence, FenceState, GroupRef, ShardDriver
+from drivers.contract import POOLED, Fence, FenceState, GroupRef, ShardDriver
 from tests.contract.machine import Machine
 from tests.contract.programs import Step, programs
 from tests.contract.tenant import Tenant, soon
@@ -19,19 +19,19 @@ from tests.model_driver import ModelDriver
 
 EXAMPLES = 25
 FACTOR = int(os.environ.get("GRAPHGATE_EXAMPLES", "1"))
-GROUPS = 2
+SPACES = (POOLED, "programs")
 
 _run = secrets.token_hex(4)
 _numbers = itertools.count()
 
 
 async def _machine(driver: ShardDriver, number: int) -> Machine:
-    """Two groups with names that only this program has."""
+    """Groups with names that only this program has, in a pooled space and in a dedicated one."""
     tenants: list[Tenant] = []
-    for n in range(GROUPS):
-        group_id = f"program-{_run}-{number}-{n}"
-        await driver.create_fence(Fence(group_id, 1, FenceState.OPEN), soon())
-        tenants.append(Tenant(driver, GroupRef(group_id)))
+    for n, space in enumerate(SPACES):
+        ref = GroupRef(f"program-{_run}-{number}-{n}", space)
+        await driver.create_fence(Fence(ref.group_id, 1, FenceState.OPEN, space=space), soon())
+        tenants.append(Tenant(driver, ref))
     machine = Machine(tenants)
     await machine.begin()
     return machine
@@ -47,7 +47,7 @@ async def _machine(driver: ShardDriver, number: int) -> Machine:
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-@given(program=programs(GROUPS))
+@given(program=programs(len(SPACES)))
 async def test_any_program_has_the_same_answers_as_on_the_model(
     driver: ShardDriver, program: list[Step]
 ) -> None:

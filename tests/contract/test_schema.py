@@ -6,14 +6,14 @@ from drivers.contract import KeywordQuery, ShardDriver
 from drivers.graph_model import Kind
 from tests.contract.conftest import OpenTenant
 from tests.contract.rows import entity, fact, one_of_each, vector
-from tests.contract.tenant import soon
+from tests.contract.tenant import schema_time, soon
 
 
 async def test_ensuring_twice_and_at_once_is_harmless(driver: ShardDriver) -> None:
     """ensure_schema is idempotent, also when several gateways start together."""
-    await driver.ensure_schema(soon())
+    await driver.ensure_schema(schema_time())
     before = await driver.describe_schema(soon())
-    await asyncio.gather(*(driver.ensure_schema(soon()) for _ in range(3)))
+    await asyncio.gather(*(driver.ensure_schema(schema_time()) for _ in range(3)))
     after = await driver.describe_schema(soon())
     assert before.ready
     assert after == before
@@ -25,8 +25,8 @@ async def test_ensuring_twice_and_at_once_is_harmless(driver: ShardDriver) -> No
 async def test_dropping_keeps_the_rows_and_ensuring_brings_back_the_indexes(
     open_tenant: OpenTenant, driver: ShardDriver
 ) -> None:
-    """After drop_schema everything is MISSING and the rows are there; ensure_schema makes it whole again, and
-    rows written before, between and after are all found by keyword."""
+    """After drop_schema everything is MISSING and the rows are there; ensure_schema, by several
+    gateways at once, makes it whole again, and rows written before and after are found by keyword."""
     tenant = await open_tenant()
     await tenant.write(*one_of_each(embedding=vector([1, 2])).values(), entity("before marmalade"))
     rows = (await tenant.snapshot()).rows
@@ -40,7 +40,7 @@ async def test_dropping_keeps_the_rows_and_ensuring_brings_back_the_indexes(
         }
         assert (await tenant.snapshot()).rows == rows
     finally:
-        await driver.ensure_schema(soon())
+        await asyncio.gather(*(driver.ensure_schema(schema_time()) for _ in range(3)))
     assert await driver.describe_schema(soon()) == full
     after = entity("after marmalade")
     await tenant.write(after, fact(after.uuid, after.uuid, "marmalade"))

@@ -100,7 +100,7 @@ def _text(options: "WriteBenchOptions", result: "WriteBenchResult") -> str:
         table.append(cells)
     cpu, share = result.gateway_cpu_us_per_row, result.of_floor
     single = f"{result.single_row_p50_ms:.1f} ms (bare loop {result.floor_single_row_p50_ms:.1f} ms)"
-    shape = f"{options.writers} writers, batches of {options.batch_rows}"
+    shape = f"{options.writers} writer{'s' if options.writers > 1 else ''}, batches of {options.batch_rows}"
     gateway_cpu = f"{cpu['entities']:.0f} us per entity, {cpu['facts']:.0f} us per fact"
     return f"""\
 {options.engine} {result.engine_version}, one shard; {shape}

@@ -108,6 +108,7 @@ async def test_the_server_stops_a_statement_at_its_own_limit(neo4j_server: Neo4j
     await driver.close()
 
 
+@pytest.mark.timeout(300)
 async def test_a_killed_server(process: Neo4jProcess) -> None:
     """Whatever a writer was told when the server was killed holds after its restart: applied means there,
     unavailable means not there, unknown is settled by the same operation; and the pool recovers."""
@@ -157,6 +158,7 @@ async def test_a_killed_server(process: Neo4jProcess) -> None:
     await driver.close()
 
 
+@pytest.mark.timeout(300)
 async def test_a_read_outlives_a_restart(process: Neo4jProcess) -> None:
     """Connections that died with the server are replaced without the caller's notice."""
     driver = await _driver(process.url)

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from secrets import token_hex
@@ -33,8 +32,8 @@ def soon() -> Deadline:
     return Deadline.after(20)
 
 
-def settings(prefix: str, **more: float) -> CatalogSettings:
-    return CatalogSettings(prefix, call_timeout_s=10, reconnect=QUICK, **more)  # pyright: ignore[reportArgumentType]
+def settings(prefix: str, call_timeout_s: float = 10.0, **more: float) -> CatalogSettings:
+    return CatalogSettings(prefix, call_timeout_s=call_timeout_s, reconnect=QUICK, **more)  # pyright: ignore[reportArgumentType]
 
 
 def snapshot(version: int, *shards: ShardInfo) -> ShardMapSnapshot:
@@ -243,22 +242,20 @@ async def test_a_catalog_that_hangs_costs_no_more_than_the_deadline(tmp_path: Pa
     """And once it goes on, no answer is taken for the answer to another question."""
     process = RedisProcess(tmp_path)
     await process.start()
-    catalog = Catalog(process.url, settings(prefix))
+    catalog = Catalog(process.url, settings(prefix, call_timeout_s=3_600.0))
     await catalog.claim(FLEET, soon())
     await catalog.put_placements([Placement(str(n), str(n), "", 1) for n in range(20)], soon())
     pid = process.pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
     try:
-        began_s = time.monotonic()
         asked = [catalog.get_placements([str(n)], Deadline.after(0.1)) for n in range(20)]
-        outcomes = await asyncio.gather(*asked, return_exceptions=True)
-        waited_s = time.monotonic() - began_s
+        async with asyncio.timeout(60):
+            outcomes = await asyncio.gather(*asked, return_exceptions=True)
     finally:
         os.kill(pid, signal.SIGCONT)
 
     assert all(isinstance(outcome, CatalogUnavailable) for outcome in outcomes)
-    assert waited_s < 5
     for n in range(20):
         assert await catalog.get_placements([str(n)], soon()) == {str(n): Placement(str(n), str(n), "", 1)}
     await catalog.close()
@@ -275,8 +272,8 @@ async def test_a_watcher_outlives_its_server(tmp_path: Path, prefix: str, poll_i
     await catalog.put_map(snapshot(1), 0, soon())
     maps = catalog.watch_map(0)
     assert await anext(maps) == snapshot(1)
-    await process.kill()
     waiting = asyncio.ensure_future(anext(maps))
+    await process.kill()
     await process.restart()
 
     async def changed() -> bool:

@@ -6,10 +6,12 @@ from random import Random
 
 from drivers.contract import SCHEMA_VERSION, RootMember, ShardDriver, ShardMarker
 from drivers.deadline import Deadline
+from drivers.errors import GraphgateError
 from shard_router.catalog_port import FleetCatalog
 from shard_router.clock import Clock
 from shard_router.fleet import Fleet, FleetSettings
 from shard_router.founding import ConfiguredShard
+from shard_router.shard_link import LinkState
 from shard_router.shard_map import ShardInfo
 from tests.unit.shard_router.faulty_driver import FaultyDriver
 from tests.unit.shard_router.manual_clock import ManualClock
@@ -74,3 +76,19 @@ def founded(*shard_ids: str) -> list[FaultyDriver]:
     for driver in drivers:
         driver.marker = marker(driver.shard_id, root=sorted(shard_ids))
     return drivers
+
+
+def link_states(fleet: Fleet) -> dict[str, LinkState | None]:
+    return {status.info.shard_id: status.link for status in fleet.status()}
+
+
+def problem_of(fleet: Fleet, shard_id: str) -> GraphgateError | None:
+    return next(status.problem for status in fleet.status() if status.info.shard_id == shard_id)
+
+
+async def ask(fleet: Fleet, shard_id: str) -> str:
+    async def call(driver: ShardDriver) -> str:
+        await driver.ping(soon())
+        return driver.shard_id
+
+    return await fleet.on_shard(shard_id, soon(), call)

@@ -1,19 +1,17 @@
-"""Many groups and many shards at once: where they are, what failed, nothing silent."""
+"""Many groups at once: where they are, what failed, nothing silent."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 
 import pytest
 
-from drivers.contract import Fence, FenceState, GroupRef, ShardDriver
-from drivers.errors import DeadlinePassed, ShardUnavailable
-from shard_router.errors import PlacementLost, ScopeTooLarge, ShardUnknown
+from drivers.contract import Fence, FenceState, GroupRef
+from drivers.errors import ShardUnavailable
+from shard_router.errors import PlacementLost, ScopeTooLarge
 from shard_router.fleet import Fleet
 from shard_router.placement import Placement
 from shard_router.router import Router, RouterSettings
 from shard_router.routing import AllShards, Located, OneShard, SomeShards
 from shard_router.scope import FENCES_PER_READ_MAX
-from tests.eventually import eventually
 from tests.model_group import GroupState
 from tests.unit.shard_router.faulty_driver import FaultyDriver
 from tests.unit.shard_router.fleet_of import founded, running, soon, unevenly
@@ -233,88 +231,3 @@ async def test_a_page_without_a_shard_names_it_or_fails(gateway: Gateway) -> Non
     page = await gateway.router.list_groups("", 10, soon(), allow_partial=True)
     assert [(group.shard_id, group.fence.group_id) for group in page.groups] == [("b", "g")]
     assert list(page.failures) == ["c"]
-
-
-# --- fan-out --------------------------------------------------------------------------------------
-
-
-async def name_of(driver: ShardDriver) -> str:
-    await driver.ping(soon())
-    return driver.shard_id
-
-
-async def test_every_shard_replies_for_itself(gateway: Gateway) -> None:
-    """A failing shard is its own reply; latencies are told per shard."""
-    gateway.drivers["b"].down = True
-    replies = await gateway.router.fan_out(dict.fromkeys(("a", "b", "z"), name_of), soon())
-
-    assert list(replies) == ["a", "b", "z"]
-    assert replies["a"].result() == "a"
-    assert isinstance(replies["b"].outcome, ShardUnavailable)
-    assert isinstance(replies["z"].outcome, ShardUnknown)
-    assert all(reply.latency_ms > 0 for reply in replies.values())
-    assert await gateway.router.fan_out({}, soon()) == {}
-
-
-async def test_shards_are_asked_in_parallel(gateway: Gateway) -> None:
-    """The fan-out takes as long as its slowest shard, not as long as all of them."""
-    met = asyncio.Barrier(3)
-
-    async def meet(driver: ShardDriver) -> None:
-        await met.wait()
-
-    async with asyncio.timeout(20):
-        await gateway.router.fan_out_all(dict.fromkeys(("a", "b", "c"), meet), soon())
-
-
-async def test_all_or_nothing_raises_the_first_error_and_ends_the_rest(gateway: Gateway) -> None:
-    """Work whose result nobody can use is not finished."""
-    cancelled: list[str] = []
-
-    async def hang(driver: ShardDriver) -> str:
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            cancelled.append(driver.shard_id)
-            raise
-        return ""
-
-    async def fail(driver: ShardDriver) -> str:
-        await eventually(lambda: all(s.calls_running for s in gateway.fleet.status()))
-        raise DeadlinePassed("the answer")
-
-    with pytest.raises(DeadlinePassed):
-        await gateway.router.fan_out_all({"a": hang, "b": fail, "c": hang}, soon())
-    assert sorted(cancelled) == ["a", "c"]
-    assert not any(status.calls_running for status in gateway.fleet.status())
-
-
-async def test_a_cancelled_fan_out_leaves_no_call_behind(gateway: Gateway) -> None:
-    """A caller that goes away frees its slots at every shard."""
-
-    async def hang(driver: ShardDriver) -> None:
-        await asyncio.Event().wait()
-
-    fan_out = asyncio.create_task(gateway.router.fan_out(dict.fromkeys(("a", "b"), hang), soon()))
-    await eventually(lambda: sum(s.calls_running for s in gateway.fleet.status()) == 2)
-    fan_out.cancel()
-    await asyncio.gather(fan_out, return_exceptions=True)
-
-    assert not any(status.calls_running for status in gateway.fleet.status())
-
-
-async def test_a_bug_is_not_a_shards_failure(gateway: Gateway) -> None:
-    """Only typed errors become outcomes."""
-
-    async def broken(driver: ShardDriver) -> str:
-        raise ValueError("a bug")
-
-    with pytest.raises(ValueError, match="a bug"):
-        await gateway.router.fan_out({"a": broken, "b": name_of}, soon())
-
-
-async def test_routes_name_their_shards(gateway: Gateway) -> None:
-    """One token for one, some and all shards."""
-    assert gateway.router.shards_of(OneShard("b")) == ("b",)
-    assert gateway.router.shards_of(SomeShards(("a", "c"))) == ("a", "c")
-    assert gateway.router.shards_of(AllShards()) == ("a", "b", "c")
