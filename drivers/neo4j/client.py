@@ -35,6 +35,8 @@ from drivers.neo4j.settings import Neo4jSettings
 type Record = list[Any]
 
 _ATTEMPTS_MAX = {Repeat.NO: 1, Repeat.READ: 2, Repeat.ANY: 3}
+_SCHEMA_ATTEMPTS_MAX = _ATTEMPTS_MAX | {Repeat.ANY: 10}
+"""Gateways that found a shard together send the same commands; a deadlock may let only one of them pass."""
 _PAUSE_S = 0.01
 """Before the second attempt; twice as long before the third."""
 _SHARE_FOR_CONNECTING = 0.9
@@ -127,7 +129,9 @@ class Neo4jClient:
         """Runs a schema command, which may take as long as the deadline allows; that another gateway has just
         done the same is success."""
         try:
-            await self._attempt(text, {}, "a schema command", None, WRITE_ACCESS, deadline, math.inf)
+            await self._attempt(
+                text, {}, "a schema command", None, WRITE_ACCESS, deadline, math.inf, _SCHEMA_ATTEMPTS_MAX
+            )
         except EngineRefused as refused:
             cause = refused.__cause__
             if not isinstance(cause, Neo4jError) or cause.code not in SCHEMA_EXISTS:
@@ -142,6 +146,7 @@ class Neo4jClient:
         access: str,
         deadline: Deadline,
         engine_limit_s: float = 0.0,
+        attempts_max: Mapping[Repeat, int] = _ATTEMPTS_MAX,
     ) -> list[Record]:
         """`engine_limit_s` 0: query_timeout_s_max."""
         engine_limit_s = engine_limit_s or self._settings.query_timeout_s_max
@@ -153,7 +158,7 @@ class Neo4jClient:
                 failure = classify(error, self.shard_id, what, op_id)
                 if failure.connection_lost:
                     self._compiled.clear()
-                if attempt >= _ATTEMPTS_MAX[failure.repeat]:
+                if attempt >= attempts_max[failure.repeat]:
                     raise failure.error from error
             await asyncio.sleep(min(_PAUSE_S * attempt, deadline.remaining_s()))
         raise AssertionError

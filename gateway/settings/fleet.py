@@ -41,7 +41,7 @@ def _lower(value: object) -> object:
 
 
 class TlsSettings(Section):
-    """How a server's certificate is checked. TLS itself is chosen by the URL: rediss, bolt+s, neo4j+s."""
+    """How a server's certificate is checked. TLS itself is chosen by the URL: rediss, bolt+s."""
 
     ca_file: ExistingFile | None = None
     """PEM file of the authority that signed the server's certificate. Unset: the system's."""
@@ -88,7 +88,7 @@ class ShardPlace(Section):
     """1 to 64 of A-Z a-z 0-9 _ - . ; never changes."""
     engine: Annotated[Literal["falkordb", "neo4j"], BeforeValidator(_lower)]
     url: Url = Field(repr=False)
-    """falkordb: redis://host:port, rediss:// or unix://path; neo4j: bolt:// or neo4j://, +s for TLS."""
+    """falkordb: redis://host:port, rediss:// or unix://path; neo4j: bolt:// or bolt+s://."""
     user: Annotated[str, Field(max_length=200)] | None = None
     password: SecretStr | None = None
     weight: Annotated[float, Field(gt=0, le=WEIGHT_MAX), AfterValidator(_two_decimals)] = 1.0

@@ -41,9 +41,9 @@ Url = Annotated[str, Field(max_length=2_000)]
 """May hold a password: declared with repr=False and shown only through without_secrets()."""
 
 REDIS_SCHEMES = ("redis", "rediss", "unix")
-BOLT_SCHEMES = ("bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc")
-TLS_SCHEMES = ("rediss", "bolt+s", "neo4j+s")
-"""Those whose certificates can be checked; +ssc means that they are not."""
+BOLT_SCHEMES = ("bolt", "bolt+s")
+"""One server per shard: neo4j://, which routes over a cluster, has nothing to route here."""
+TLS_SCHEMES = ("rediss", "bolt+s")
 
 SECRET_SHOWN = "********"  # noqa: S105 - what is shown instead of one
 _SECRET_QUERY = re.compile(r"([?&][^=&]*(?:pass|pw|secret|token|key|auth|cred)[^=&]*=)[^&]*", re.IGNORECASE)

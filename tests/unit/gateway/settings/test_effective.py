@@ -10,7 +10,7 @@ def test_every_setting_is_listed_once() -> None:
     loaded = load_settings(
         environ={
             "GRAPHGATE_CATALOG__URL": "redis://c",
-            "GRAPHGATE_SHARDS": '[{"id": "a", "engine": "NEO4J", "url": "neo4j+s://a"}]',
+            "GRAPHGATE_SHARDS": '[{"id": "a", "engine": "NEO4J", "url": "bolt+s://a"}]',
         }
     )
     rows = effective(loaded.settings, loaded.sources)

@@ -67,7 +67,8 @@ def test_a_limit_is_a_positive_finite_number(number: float) -> None:
         ({**REDIS, "weight": 100.01}, "less than or equal to 100"),
         ({**REDIS, "weight": 0.001}, "two decimals"),
         ({**REDIS, "tls": {"verify": False}}, "does nothing with this URL"),
-        ({**BOLT, "url": "bolt+ssc://h", "tls": {"verify": False}}, "does nothing with this URL"),
+        ({**BOLT, "url": "bolt+ssc://h"}, "bolt+s"),
+        ({**BOLT, "url": "bolt://h", "tls": {"verify": False}}, "does nothing with this URL"),
         ({**REDIS, "url": "rediss://h", "tls": {"ca_file": "/nowhere.pem"}}, "no such file"),
         ({**REDIS, "engine": "memgraph"}, "'falkordb' or 'neo4j'"),
     ],
@@ -84,8 +85,7 @@ def test_a_shard_that_cannot_work_is_refused(given: dict[str, Any], told: str) -
         {**REDIS, "url": "unix:///run/falkordb.sock"},
         {**REDIS, "url": "redis://[::1]:6379/0"},
         {**REDIS, "engine": "FalkorDB", "weight": 2.55, "zone": "eu-1"},
-        {**BOLT, "url": "neo4j+ssc://h"},
-        {**BOLT, "url": "neo4j+s://h", "user": "neo4j", "password": "x", "tls": {"ca_file": __file__}},
+        {**BOLT, "url": "bolt+s://h", "user": "neo4j", "password": "x", "tls": {"ca_file": __file__}},
     ],
 )
 def test_shards_that_can_work(given: dict[str, Any]) -> None:
