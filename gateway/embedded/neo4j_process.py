@@ -36,8 +36,8 @@ _OPENED_PACKAGES = ("java.nio", "java.io", "sun.nio.ch", "java.util.concurrent")
 def find_neo4j_lib(cache: Path | None = None) -> Path | None:
     """The directory of Neo4j's jars in the cache, None unless it was fetched to the end.
 
-    Unless it is given, the cache is $GRAPHGATE_CACHE, else graphgate in $XDG_CACHE_HOME, else ~/.cache/graphgate: the rule of
-    tests/bootstrap/fetch_neo4j.sh, which fills it.
+    Unless it is given, the cache is $GRAPHGATE_CACHE, else graphgate in $XDG_CACHE_HOME, else
+    ~/.cache/graphgate: the rule of tests/bootstrap/fetch_neo4j.sh, which fills it.
     """
     if cache is None:
         base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
