@@ -230,7 +230,7 @@ class ModelDriver:
     ) -> SemanticRead:
         await self._begin("semantic", deadline)
         hits: list[ScoredRow] = []
-        for ref in refs:
+        for ref in dict.fromkeys(refs):
             group = self._group(ref)
             for kind, uuid in group.rows:
                 vector = vector_of(group, kind, uuid)
@@ -246,7 +246,7 @@ class ModelDriver:
                 raise ValueError(f"{term!r} is no token of the analyser: letters, marks and digits only")
         frequency = dict.fromkeys(query.terms, 0)
         hits: list[tuple[int, KeywordHit]] = []
-        for ref in refs:
+        for ref in dict.fromkeys(refs):
             for (kind, uuid), row in self._group(ref).rows.items():
                 if kind != query.kind or not isinstance(row, Entity | Episode | Community | Fact):
                     continue

@@ -57,7 +57,7 @@ class SearchService(pb_grpc.SearchServiceServicer):
             found = result.versions.get(group_id, 0)
             if found < asked:
                 raise VersionNotReached(group_id, asked, found)
-        return _response(request, search, result)
+        return _response(request, search, result, self._limits.reply_bytes_max)
 
 
 def _search(request: pb.SearchRequest) -> Search:
@@ -134,15 +134,19 @@ def _weights(v: Violations, path: str, messages: Sequence[pb.MethodWeight]) -> M
     return weights or DEFAULT_WEIGHTS
 
 
-def _response(request: pb.SearchRequest, search: Search, result: SearchResult) -> pb.SearchResponse:
+def _response(
+    request: pb.SearchRequest, search: Search, result: SearchResult, bytes_max: int
+) -> pb.SearchResponse:
+    lists = [
+        pb.ResultList(
+            kind=ROW_KIND[spec.kind],
+            hits=[_hit(hit, request.with_placement) for hit in result.hits[spec.kind]],
+        )
+        for spec in search.results
+    ]
+    _cut_to(lists, bytes_max)
     return pb.SearchResponse(
-        results=[
-            pb.ResultList(
-                kind=ROW_KIND[spec.kind],
-                hits=[_hit(hit, request.with_placement) for hit in result.hits[spec.kind]],
-            )
-            for spec in search.results
-        ],
+        results=lists,
         unknown_groups=result.unknown_groups,
         versions=[
             pb.GroupVersion(group_id=group_id, version=version)
@@ -160,6 +164,16 @@ def _response(request: pb.SearchRequest, search: Search, result: SearchResult) -
             for stage, seconds in result.stages_s.items()
         ],
     )
+
+
+def _cut_to(lists: Sequence[pb.ResultList], bytes_max: int) -> None:
+    """Leaves out the last hits of the longest list, again and again, until the reply fits."""
+    sizes = [[hit.ByteSize() for hit in found.hits] for found in lists]
+    while sum(map(sum, sizes)) > bytes_max:
+        longest = max(range(len(lists)), key=lambda i: sum(sizes[i]))
+        sizes[longest].pop()
+        lists[longest].hits.pop()
+        lists[longest].hits_left_out += 1
 
 
 def _hit(hit: Hit, with_placement: bool) -> pb.SearchHit:

@@ -123,6 +123,8 @@ def draft(intent: WriteIntent, images: Images, analyze: Analyze, embeds: bool) -
 
     Raises the errors of gateway/writes/errors.py; nothing has been written then.
     """
+    # A deletion's cascade and a change of the same edge would have to be reconciled; nobody asks for it.
+    assert not (intent.changes and intent.deletions), intent
     _check_conditions(intent, images)
     _check_presence(intent, images)
     _check_endpoints(intent, images)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.contract import Anchor, ExpandQuery, GroupRef, KeywordQuery, SemanticQuery
+from drivers.contract import Anchor, ExpandQuery, GroupRef, ImageRequest, KeywordQuery, SemanticQuery
 from drivers.graph_model import Kind
 from tests.contract.conftest import OpenTenant
 from tests.contract.rows import canonical, entity, fact, new_uuid, one_of_each, vector
@@ -114,6 +114,32 @@ async def test_one_call_reads_many_groups(open_tenant: OpenTenant) -> None:
         unknown = reads.get(stranger.group_id)
         assert unknown is None or (unknown.rows, unknown.fence) == ((), None)
     assert await driver.fetch_rows(Kind.FACT, {}, False, soon()) == {}
+
+
+async def test_naming_something_twice_is_naming_it_once(open_tenant: OpenTenant) -> None:
+    """Groups, rows and entities that a call names repeatedly come once in its answer."""
+    tenant = await open_tenant()
+    rows = one_of_each(embedding=vector([1, 2]))
+    await tenant.write(*rows.values())
+    who, claim, driver, ref = rows[Kind.ENTITY], rows[Kind.FACT], tenant.driver, tenant.ref
+    twice = [who.uuid, who.uuid]
+    assert [row.uuid for row in (await tenant.get(Kind.ENTITY, *twice)).rows] == [who.uuid]
+    fetched = await driver.fetch_rows(Kind.ENTITY, {ref: twice}, False, soon())
+    assert [row.uuid for row in fetched[ref.group_id].rows] == [who.uuid]
+    near = await driver.semantic([ref, ref], SemanticQuery(Kind.ENTITY, vector([1, 2]), 10), soon())
+    assert [hit.key.uuid for hit in near.hits] == [who.uuid]
+    found = await driver.keyword([ref, ref], KeywordQuery(Kind.ENTITY, ("ada",), 10), soon())
+    assert [hit.key.uuid for hit in found.hits] == [who.uuid]
+    assert found.document_frequency == {"ada": 1}
+    query = ExpandQuery(ref.group_id, "", (who.uuid, who.uuid), Kind.FACT, 10)
+    expanded = await driver.expand([query, query], soon())
+    assert [edge.uuid for edge in expanded.edges[ref.group_id]] == [claim.uuid]
+    images = await driver.read_images(
+        ref, ImageRequest("none", {Kind.ENTITY: twice}, {Kind.ENTITY: twice}, {Kind.ENTITY: twice}), soon()
+    )
+    assert len(images.rows) == len(images.endpoints[Kind.ENTITY]) == 1
+    assert len(images.incident) == 3
+    assert set(await driver.read_fences([ref, ref], soon())) == {ref.group_id}
 
 
 async def test_writers_of_many_groups_at_once_do_not_hinder_each_other(open_tenant: OpenTenant) -> None:

@@ -206,3 +206,22 @@ async def test_a_request_without_scope_or_query_names_both(client: Client) -> No
     )
     refusal = await refused(client.search.Search(request))
     assert set(refusal.fields) == {"scope", "query", "rrf_k", "results[0].kind"}
+
+
+async def test_a_reply_stays_under_what_clients_take(client: Client, new_group: Callable[[], str]) -> None:
+    """Hits that do not fit into the reply are counted, never sent beyond 4 MiB nor dropped silently."""
+    group_id = new_group()
+    for _ in range(5):
+        await client.graph.WriteGraph(
+            graph_service_pb2.WriteGraphRequest(
+                group_id=group_id, episodes=[graph_pb2.Episode(content="zebra " + "x" * 900_000)]
+            )
+        )
+    request = search_service_pb2.SearchRequest(
+        group_id=group_id,
+        query="zebra",
+        results=[search_service_pb2.ResultSpec(kind=graph_pb2.ROW_KIND_EPISODE)],
+    )
+    (found,) = (await client.search.Search(request)).results
+    assert len(found.hits) == 3
+    assert found.hits_left_out == 2

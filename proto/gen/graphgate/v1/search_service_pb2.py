@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from graphgate.v1 import graph_pb2 as graphgate_dot_v1_dot_graph__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!graphgate/v1/search_service.proto\x12\x0cgraphgate.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x18graphgate/v1/graph.proto\"\x1e\n\tGroupList\x12\x11\n\tgroup_ids\x18\x01 \x03(\t\"\x0b\n\tAllGroups\"J\n\x0cMethodWeight\x12*\n\x06method\x18\x01 \x01(\x0e\x32\x1a.graphgate.v1.SearchMethod\x12\x0e\n\x06weight\x18\x02 \x01(\x01\"m\n\nResultSpec\x12#\n\x04kind\x18\x01 \x01(\x0e\x32\x15.graphgate.v1.RowKind\x12\r\n\x05limit\x18\x02 \x01(\x05\x12+\n\x07methods\x18\x03 \x03(\x0b\x32\x1a.graphgate.v1.MethodWeight\"\x8d\x03\n\rSearchRequest\x12\x12\n\x08group_id\x18\x01 \x01(\tH\x00\x12)\n\x06groups\x18\x02 \x01(\x0b\x32\x17.graphgate.v1.GroupListH\x00\x12-\n\nall_groups\x18\x03 \x01(\x0b\x32\x17.graphgate.v1.AllGroupsH\x00\x12\r\n\x05query\x18\x04 \x01(\t\x12\x14\n\x0cquery_vector\x18\x05 \x03(\x02\x12)\n\x07results\x18\x06 \x03(\x0b\x32\x18.graphgate.v1.ResultSpec\x12\r\n\x05rrf_k\x18\x07 \x01(\x05\x12\x42\n\x0cmin_versions\x18\x08 \x03(\x0b\x32,.graphgate.v1.SearchRequest.MinVersionsEntry\x12\x16\n\x0ewith_placement\x18\t \x01(\x08\x12\x16\n\x0ewith_embedding\x18\n \x01(\x08\x1a\x32\n\x10MinVersionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x42\x07\n\x05scope\"U\n\nMethodRank\x12*\n\x06method\x18\x01 \x01(\x0e\x32\x1a.graphgate.v1.SearchMethod\x12\x0c\n\x04rank\x18\x02 \x01(\x05\x12\r\n\x05score\x18\x03 \x01(\x01\"\x8e\x02\n\tSearchHit\x12&\n\x06\x65ntity\x18\x01 \x01(\x0b\x32\x14.graphgate.v1.EntityH\x00\x12\"\n\x04\x66\x61\x63t\x18\x02 \x01(\x0b\x32\x12.graphgate.v1.FactH\x00\x12(\n\x07\x65pisode\x18\x03 \x01(\x0b\x32\x15.graphgate.v1.EpisodeH\x00\x12\x10\n\x08group_id\x18\x04 \x01(\t\x12\r\n\x05score\x18\x05 \x01(\x01\x12)\n\x07methods\x18\x06 \x03(\x0b\x32\x18.graphgate.v1.MethodRank\x12\r\n\x05shard\x18\x07 \x01(\t\x12)\n\x06\x65ngine\x18\x08 \x01(\x0e\x32\x19.graphgate.v1.ShardEngineB\x05\n\x03row\"X\n\nResultList\x12#\n\x04kind\x18\x01 \x01(\x0e\x32\x15.graphgate.v1.RowKind\x12%\n\x04hits\x18\x02 \x03(\x0b\x32\x17.graphgate.v1.SearchHit\"1\n\x0cGroupVersion\x12\x10\n\x08group_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\"Y\n\x0cShardOutcome\x12\r\n\x05shard\x18\x01 \x01(\t\x12\x0e\n\x06groups\x18\x02 \x01(\x05\x12*\n\x07latency\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"I\n\x0bStageTiming\x12\r\n\x05stage\x18\x01 \x01(\t\x12+\n\x08\x64uration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xd9\x01\n\x0eSearchResponse\x12)\n\x07results\x18\x01 \x03(\x0b\x32\x18.graphgate.v1.ResultList\x12\x16\n\x0eunknown_groups\x18\x02 \x03(\t\x12,\n\x08versions\x18\x03 \x03(\x0b\x32\x1a.graphgate.v1.GroupVersion\x12*\n\x06shards\x18\x04 \x03(\x0b\x32\x1a.graphgate.v1.ShardOutcome\x12*\n\x07timings\x18\x05 \x03(\x0b\x32\x19.graphgate.v1.StageTiming*}\n\x0cSearchMethod\x12\x1d\n\x19SEARCH_METHOD_UNSPECIFIED\x10\x00\x12\x1a\n\x16SEARCH_METHOD_SEMANTIC\x10\x01\x12\x19\n\x15SEARCH_METHOD_KEYWORD\x10\x02\x12\x17\n\x13SEARCH_METHOD_GRAPH\x10\x03*^\n\x0bShardEngine\x12\x1c\n\x18SHARD_ENGINE_UNSPECIFIED\x10\x00\x12\x19\n\x15SHARD_ENGINE_FALKORDB\x10\x01\x12\x16\n\x12SHARD_ENGINE_NEO4J\x10\x02\x32T\n\rSearchService\x12\x43\n\x06Search\x12\x1b.graphgate.v1.SearchRequest\x1a\x1c.graphgate.v1.SearchResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!graphgate/v1/search_service.proto\x12\x0cgraphgate.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x18graphgate/v1/graph.proto\"\x1e\n\tGroupList\x12\x11\n\tgroup_ids\x18\x01 \x03(\t\"\x0b\n\tAllGroups\"J\n\x0cMethodWeight\x12*\n\x06method\x18\x01 \x01(\x0e\x32\x1a.graphgate.v1.SearchMethod\x12\x0e\n\x06weight\x18\x02 \x01(\x01\"m\n\nResultSpec\x12#\n\x04kind\x18\x01 \x01(\x0e\x32\x15.graphgate.v1.RowKind\x12\r\n\x05limit\x18\x02 \x01(\x05\x12+\n\x07methods\x18\x03 \x03(\x0b\x32\x1a.graphgate.v1.MethodWeight\"\x8d\x03\n\rSearchRequest\x12\x12\n\x08group_id\x18\x01 \x01(\tH\x00\x12)\n\x06groups\x18\x02 \x01(\x0b\x32\x17.graphgate.v1.GroupListH\x00\x12-\n\nall_groups\x18\x03 \x01(\x0b\x32\x17.graphgate.v1.AllGroupsH\x00\x12\r\n\x05query\x18\x04 \x01(\t\x12\x14\n\x0cquery_vector\x18\x05 \x03(\x02\x12)\n\x07results\x18\x06 \x03(\x0b\x32\x18.graphgate.v1.ResultSpec\x12\r\n\x05rrf_k\x18\x07 \x01(\x05\x12\x42\n\x0cmin_versions\x18\x08 \x03(\x0b\x32,.graphgate.v1.SearchRequest.MinVersionsEntry\x12\x16\n\x0ewith_placement\x18\t \x01(\x08\x12\x16\n\x0ewith_embedding\x18\n \x01(\x08\x1a\x32\n\x10MinVersionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x42\x07\n\x05scope\"U\n\nMethodRank\x12*\n\x06method\x18\x01 \x01(\x0e\x32\x1a.graphgate.v1.SearchMethod\x12\x0c\n\x04rank\x18\x02 \x01(\x05\x12\r\n\x05score\x18\x03 \x01(\x01\"\x8e\x02\n\tSearchHit\x12&\n\x06\x65ntity\x18\x01 \x01(\x0b\x32\x14.graphgate.v1.EntityH\x00\x12\"\n\x04\x66\x61\x63t\x18\x02 \x01(\x0b\x32\x12.graphgate.v1.FactH\x00\x12(\n\x07\x65pisode\x18\x03 \x01(\x0b\x32\x15.graphgate.v1.EpisodeH\x00\x12\x10\n\x08group_id\x18\x04 \x01(\t\x12\r\n\x05score\x18\x05 \x01(\x01\x12)\n\x07methods\x18\x06 \x03(\x0b\x32\x18.graphgate.v1.MethodRank\x12\r\n\x05shard\x18\x07 \x01(\t\x12)\n\x06\x65ngine\x18\x08 \x01(\x0e\x32\x19.graphgate.v1.ShardEngineB\x05\n\x03row\"o\n\nResultList\x12#\n\x04kind\x18\x01 \x01(\x0e\x32\x15.graphgate.v1.RowKind\x12%\n\x04hits\x18\x02 \x03(\x0b\x32\x17.graphgate.v1.SearchHit\x12\x15\n\rhits_left_out\x18\x03 \x01(\x05\"1\n\x0cGroupVersion\x12\x10\n\x08group_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\"Y\n\x0cShardOutcome\x12\r\n\x05shard\x18\x01 \x01(\t\x12\x0e\n\x06groups\x18\x02 \x01(\x05\x12*\n\x07latency\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"I\n\x0bStageTiming\x12\r\n\x05stage\x18\x01 \x01(\t\x12+\n\x08\x64uration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xd9\x01\n\x0eSearchResponse\x12)\n\x07results\x18\x01 \x03(\x0b\x32\x18.graphgate.v1.ResultList\x12\x16\n\x0eunknown_groups\x18\x02 \x03(\t\x12,\n\x08versions\x18\x03 \x03(\x0b\x32\x1a.graphgate.v1.GroupVersion\x12*\n\x06shards\x18\x04 \x03(\x0b\x32\x1a.graphgate.v1.ShardOutcome\x12*\n\x07timings\x18\x05 \x03(\x0b\x32\x19.graphgate.v1.StageTiming*}\n\x0cSearchMethod\x12\x1d\n\x19SEARCH_METHOD_UNSPECIFIED\x10\x00\x12\x1a\n\x16SEARCH_METHOD_SEMANTIC\x10\x01\x12\x19\n\x15SEARCH_METHOD_KEYWORD\x10\x02\x12\x17\n\x13SEARCH_METHOD_GRAPH\x10\x03*^\n\x0bShardEngine\x12\x1c\n\x18SHARD_ENGINE_UNSPECIFIED\x10\x00\x12\x19\n\x15SHARD_ENGINE_FALKORDB\x10\x01\x12\x16\n\x12SHARD_ENGINE_NEO4J\x10\x02\x32T\n\rSearchService\x12\x43\n\x06Search\x12\x1b.graphgate.v1.SearchRequest\x1a\x1c.graphgate.v1.SearchResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,10 +35,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SEARCHREQUEST_MINVERSIONSENTRY']._loaded_options = None
   _globals['_SEARCHREQUEST_MINVERSIONSENTRY']._serialized_options = b'8\001'
-  _globals['_SEARCHMETHOD']._serialized_start=1628
-  _globals['_SEARCHMETHOD']._serialized_end=1753
-  _globals['_SHARDENGINE']._serialized_start=1755
-  _globals['_SHARDENGINE']._serialized_end=1849
+  _globals['_SEARCHMETHOD']._serialized_start=1651
+  _globals['_SEARCHMETHOD']._serialized_end=1776
+  _globals['_SHARDENGINE']._serialized_start=1778
+  _globals['_SHARDENGINE']._serialized_end=1872
   _globals['_GROUPLIST']._serialized_start=109
   _globals['_GROUPLIST']._serialized_end=139
   _globals['_ALLGROUPS']._serialized_start=141
@@ -56,15 +56,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SEARCHHIT']._serialized_start=829
   _globals['_SEARCHHIT']._serialized_end=1099
   _globals['_RESULTLIST']._serialized_start=1101
-  _globals['_RESULTLIST']._serialized_end=1189
-  _globals['_GROUPVERSION']._serialized_start=1191
-  _globals['_GROUPVERSION']._serialized_end=1240
-  _globals['_SHARDOUTCOME']._serialized_start=1242
-  _globals['_SHARDOUTCOME']._serialized_end=1331
-  _globals['_STAGETIMING']._serialized_start=1333
-  _globals['_STAGETIMING']._serialized_end=1406
-  _globals['_SEARCHRESPONSE']._serialized_start=1409
-  _globals['_SEARCHRESPONSE']._serialized_end=1626
-  _globals['_SEARCHSERVICE']._serialized_start=1851
-  _globals['_SEARCHSERVICE']._serialized_end=1935
+  _globals['_RESULTLIST']._serialized_end=1212
+  _globals['_GROUPVERSION']._serialized_start=1214
+  _globals['_GROUPVERSION']._serialized_end=1263
+  _globals['_SHARDOUTCOME']._serialized_start=1265
+  _globals['_SHARDOUTCOME']._serialized_end=1354
+  _globals['_STAGETIMING']._serialized_start=1356
+  _globals['_STAGETIMING']._serialized_end=1429
+  _globals['_SEARCHRESPONSE']._serialized_start=1432
+  _globals['_SEARCHRESPONSE']._serialized_end=1649
+  _globals['_SEARCHSERVICE']._serialized_start=1874
+  _globals['_SEARCHSERVICE']._serialized_end=1958
 # @@protoc_insertion_point(module_scope)

@@ -121,12 +121,14 @@ class SearchHit(_message.Message):
     def __init__(self, entity: _Optional[_Union[_graph_pb2.Entity, _Mapping]] = ..., fact: _Optional[_Union[_graph_pb2.Fact, _Mapping]] = ..., episode: _Optional[_Union[_graph_pb2.Episode, _Mapping]] = ..., group_id: _Optional[str] = ..., score: _Optional[float] = ..., methods: _Optional[_Iterable[_Union[MethodRank, _Mapping]]] = ..., shard: _Optional[str] = ..., engine: _Optional[_Union[ShardEngine, str]] = ...) -> None: ...
 
 class ResultList(_message.Message):
-    __slots__ = ("kind", "hits")
+    __slots__ = ("kind", "hits", "hits_left_out")
     KIND_FIELD_NUMBER: _ClassVar[int]
     HITS_FIELD_NUMBER: _ClassVar[int]
+    HITS_LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
     kind: _graph_pb2.RowKind
     hits: _containers.RepeatedCompositeFieldContainer[SearchHit]
-    def __init__(self, kind: _Optional[_Union[_graph_pb2.RowKind, str]] = ..., hits: _Optional[_Iterable[_Union[SearchHit, _Mapping]]] = ...) -> None: ...
+    hits_left_out: int
+    def __init__(self, kind: _Optional[_Union[_graph_pb2.RowKind, str]] = ..., hits: _Optional[_Iterable[_Union[SearchHit, _Mapping]]] = ..., hits_left_out: _Optional[int] = ...) -> None: ...
 
 class GroupVersion(_message.Message):
     __slots__ = ("group_id", "version")
