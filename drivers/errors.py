@@ -157,7 +157,11 @@ class RowLimitExceeded(ShardError):
     reason = "ROW_LIMIT_EXCEEDED"
 
     def __init__(self, shard_id: str, what: str, limit: int) -> None:
-        super().__init__(shard_id, f"{what} is more than {limit} rows; split the request")
+        super().__init__(
+            shard_id,
+            f"{what} is more than {limit} rows; name fewer rows at a time, "
+            "and delete the edges of a large node before the node",
+        )
         self.limit = limit
 
     def metadata(self) -> dict[str, str]:

@@ -17,6 +17,7 @@ from drivers.errors import GraphgateError
 from gateway.embedding import errors as embedding_errors
 from gateway.rpc import errors as rpc_errors
 from gateway.rpc.validation import InvalidRequest
+from gateway.search.errors import QueryVectorUnfit
 from gateway.writes import errors as write_errors
 from shard_router import errors as router_errors
 from shard_router.ring import EmptyRingError
@@ -41,7 +42,7 @@ TABLE: Mapping[type[GraphgateError], ErrorEntry] = {
     rpc_errors.VersionNotReached: ErrorEntry(
         _C.ABORTED, "retry; after a restore, start from the group's version"
     ),
-    rpc_errors.ShuttingDown: ErrorEntry(_C.UNAVAILABLE, "retry at another gateway"),
+    rpc_errors.TooManyCalls: ErrorEntry(_C.RESOURCE_EXHAUSTED, "retry after a short wait"),
     driver_errors.DeadlinePassed: ErrorEntry(_C.DEADLINE_EXCEEDED, "use a longer deadline"),
     driver_errors.ShardUnavailable: ErrorEntry(_C.UNAVAILABLE, "retry after a short wait"),
     driver_errors.ShardTimeout: ErrorEntry(_C.DEADLINE_EXCEEDED, "retry with a longer deadline"),
@@ -51,7 +52,7 @@ TABLE: Mapping[type[GraphgateError], ErrorEntry] = {
     driver_errors.ShardIdentityError: ErrorEntry(_C.FAILED_PRECONDITION, "correct the shard's address"),
     driver_errors.WipedShard: ErrorEntry(_C.DATA_LOSS, "restore the shard or remove it"),
     driver_errors.OlderCopy: ErrorEntry(_C.DATA_LOSS, "restore the newest copy"),
-    driver_errors.RowLimitExceeded: ErrorEntry(_C.RESOURCE_EXHAUSTED, "split the request"),
+    driver_errors.RowLimitExceeded: ErrorEntry(_C.RESOURCE_EXHAUSTED, "name fewer rows at a time"),
     driver_errors.VectorDimensionMismatch: ErrorEntry(
         _C.FAILED_PRECONDITION, "use the group's embedding model"
     ),
@@ -71,6 +72,7 @@ TABLE: Mapping[type[GraphgateError], ErrorEntry] = {
     EmptyRingError: ErrorEntry(_C.FAILED_PRECONDITION, "make a shard ACTIVE"),
     router_errors.ShardGateFull: ErrorEntry(_C.RESOURCE_EXHAUSTED, "retry after a short wait"),
     router_errors.ScopeTooLarge: ErrorEntry(_C.RESOURCE_EXHAUSTED, "search fewer groups at a time"),
+    QueryVectorUnfit: ErrorEntry(_C.FAILED_PRECONDITION, "send a query_vector of the stored model"),
     write_errors.EndpointsMissing: ErrorEntry(
         _C.FAILED_PRECONDITION, "write the nodes first or in the same batch"
     ),
@@ -81,6 +83,8 @@ TABLE: Mapping[type[GraphgateError], ErrorEntry] = {
     write_errors.WriteContended: ErrorEntry(_C.ABORTED, "retry after a short wait"),
     write_errors.RequestIdReused: ErrorEntry(_C.ALREADY_EXISTS, "use a new request_id"),
     write_errors.TimeRangeInverted: ErrorEntry(_C.INVALID_ARGUMENT, "give valid_at and invalid_at together"),
+    write_errors.FactFull: ErrorEntry(_C.FAILED_PRECONDITION, "write a new fact"),
+    write_errors.VectorWouldBeLost: ErrorEntry(_C.FAILED_PRECONDITION, "send the embedding along"),
     write_errors.EmbeddingMismatch: ErrorEntry(_C.FAILED_PRECONDITION, "use the group's embedding model"),
     write_errors.WriteTooLarge: ErrorEntry(_C.INVALID_ARGUMENT, "split the write"),
     embedding_errors.EmbeddingError: ErrorEntry(_C.UNAVAILABLE, "retry after a short wait"),

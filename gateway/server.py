@@ -80,9 +80,10 @@ class GatewayServer:
         writer = GraphWriter(self._router, self._embedder)
         searcher = Searcher(self._router, self._embedder)
         server = grpc.aio.server(
-            interceptors=[Rim(self.telemetry)],
+            interceptors=[Rim(self.telemetry, self._settings.grpc.concurrent_rpcs_max)],
             options=channel_options(self._settings.grpc),
-            maximum_concurrent_rpcs=self._settings.grpc.concurrent_rpcs_max,
+            # The last resort, streams included; the interceptor refuses earlier and with details.
+            maximum_concurrent_rpcs=4 * self._settings.grpc.concurrent_rpcs_max,
         )
         graph_service_pb2_grpc.add_GraphServiceServicer_to_server(
             GraphService(self._router, writer, limits), server

@@ -14,11 +14,11 @@ from drivers.graph_model import Vector
 from drivers.row_key import RowKey
 
 EPSILON = 3e-6
-"""Half a unit of the last decimal that ranks, plus the largest difference between the engines' cosines
-(about 5e-7 at 384 dimensions), doubled for safety."""
+"""A unit of the last decimal that ranks, plus twice the largest difference between the engines' cosines
+(about 5e-7 at 384 dimensions), and half as much again for safety."""
 
 RESCORED_MAX = 256
-"""Rows of one request that are scored again; a longer run keeps its engines' scores."""
+"""Rows of one kind that are scored again, best first; the rest keeps its engines' scores."""
 
 
 def near_ties(hits: Sequence[ScoredRow], limit: int) -> list[RowKey]:

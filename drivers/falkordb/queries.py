@@ -71,6 +71,8 @@ ON CREATE SET f += $properties
 
 READ_MARKER = f"MATCH (m:_Marker {{key: 'shard'}}) RETURN {cells('m', MARKER_COLUMNS)}"
 
+INDEX_MARKER = "CREATE INDEX FOR (m:_Marker) ON (m.key)"
+
 CREATE_MARKER = f"""MERGE (m:_Marker {{key: 'shard'}})
 ON CREATE SET m += $properties
 RETURN {cells("m", MARKER_COLUMNS)}"""

@@ -36,9 +36,13 @@ class ReplyTooLarge(GraphgateError):
         return self._metadata
 
 
-class ShuttingDown(GraphgateError):
-    reason = "SHUTTING_DOWN"
+class TooManyCalls(GraphgateError):
+    reason = "TOO_MANY_CALLS"
     retryable = True
 
-    def __init__(self) -> None:
-        super().__init__("this gateway is shutting down; retry at another one")
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"this gateway serves {limit} calls already; retry after a short wait")
+        self._metadata = {"limit_name": "concurrent_rpcs_max", "limit": str(limit)}
+
+    def metadata(self) -> dict[str, str]:
+        return self._metadata

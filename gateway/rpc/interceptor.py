@@ -14,11 +14,15 @@ from grpc_status import rpc_status
 from drivers.errors import GraphgateError
 from gateway import errors
 from gateway.rpc.call import Context, request_id
+from gateway.rpc.errors import TooManyCalls
 
 log = structlog.get_logger("graphgate.rpc")
 
 REQUEST_ID_HEADER = "x-request-id"
 REQUEST_ID_CHARS_MAX = 128
+
+_NEVER_REFUSED = "/grpc.health.v1.Health/"
+"""A busy gateway is a healthy one: its probes are answered whatever the load."""
 
 type Handler = Callable[[Any, Context], Awaitable[Any]]
 type MethodHandler = grpc.RpcMethodHandler[Any, Any] | None
@@ -33,8 +37,10 @@ class CallObserver(Protocol):
 class Rim(grpc.aio.ServerInterceptor):
     """Maps every error by the one table and never lets an exception's text out."""
 
-    def __init__(self, observer: CallObserver) -> None:
+    def __init__(self, observer: CallObserver, calls_max: int) -> None:
         self._observer = observer
+        self._calls_max = calls_max
+        self._running = 0
         self._wrapped: dict[str, MethodHandler] = {}
 
     async def intercept_service(
@@ -67,7 +73,9 @@ class Rim(grpc.aio.ServerInterceptor):
             request_id.set(call_id)
             # Whatever leaves in a way that is not named below is a bug, and counted as one.
             code = "INTERNAL"
+            self._running += 1
             try:
+                self._admit(method)
                 answer = await handler(request, context)
             except asyncio.CancelledError:
                 code = "CANCELLED"
@@ -86,9 +94,15 @@ class Rim(grpc.aio.ServerInterceptor):
                 code = "OK"
                 return answer
             finally:
+                self._running -= 1
                 self._observer.rpc_finished(method, code, time.perf_counter() - started)
 
         return call
+
+    def _admit(self, method: str) -> None:
+        """Raises TooManyCalls."""
+        if self._running > self._calls_max and not method.startswith(_NEVER_REFUSED):
+            raise TooManyCalls(self._calls_max)
 
 
 def _bug(method: str, call_id: str, request: Any, error: Exception) -> status_pb2.Status:

@@ -11,6 +11,7 @@ from hashlib import blake2b
 
 import orjson
 
+from drivers.graph_model import INT64_MAX, INT64_MIN
 from gateway.rpc.validation import Violations
 
 FORMAT = 1
@@ -37,7 +38,10 @@ def decode(v: Violations, token: str, request: str, types: tuple[type, ...]) -> 
     except (ValueError, TypeError, UnicodeEncodeError, binascii.Error):
         v.add("page_token", "is not a token that this service gave; start from the first page")
         return None
-    if form != FORMAT or [type(value) for value in position] != list(types):
+    fits = [type(value) for value in position] == list(types) and all(
+        isinstance(value, str) or INT64_MIN <= value <= INT64_MAX for value in position
+    )
+    if form != FORMAT or not fits:
         v.add("page_token", "is not a token that this service gave; start from the first page")
         return None
     if belongs_to != request:

@@ -57,6 +57,7 @@ class RowReader:
         self._required = required
 
     def entity(self, path: str, position: int, message: pb.Entity) -> Entity:
+        self._v.row_bytes(path, message.ByteSize())
         return Entity(
             uuid=self._uuid(path, Kind.ENTITY, position, message),
             name=self._name(f"{path}.name", message.name),
@@ -67,6 +68,7 @@ class RowReader:
         )
 
     def fact(self, path: str, position: int, message: pb.Fact) -> Fact:
+        self._v.row_bytes(path, message.ByteSize())
         v = self._v
         valid_at = (
             v.time(f"{path}.valid_at", message.valid_at) if message.HasField("valid_at") else OPEN_START
@@ -94,6 +96,7 @@ class RowReader:
         )
 
     def episode(self, path: str, position: int, message: pb.Episode) -> Episode:
+        self._v.row_bytes(path, message.ByteSize())
         v = self._v
         return Episode(
             uuid=self._uuid(path, Kind.EPISODE, position, message),
@@ -111,6 +114,7 @@ class RowReader:
         )
 
     def community(self, path: str, position: int, message: pb.Community) -> Community:
+        self._v.row_bytes(path, message.ByteSize())
         return Community(
             uuid=self._uuid(path, Kind.COMMUNITY, position, message),
             name=self._name(f"{path}.name", message.name),
@@ -119,6 +123,7 @@ class RowReader:
         )
 
     def saga(self, path: str, position: int, message: pb.Saga) -> Saga:
+        self._v.row_bytes(path, message.ByteSize())
         return Saga(
             uuid=self._uuid(path, Kind.SAGA, position, message),
             name=self._name(f"{path}.name", message.name),

@@ -71,6 +71,9 @@ def _search(request: pb.SearchRequest) -> Search:
     if request.rrf_k:
         v.number("rrf_k", request.rrf_k, 1, RRF_K_MAX)
     results = _results(v, request)
+    for group_id, version in request.min_versions.items():
+        if v.group_id(f"min_versions[{group_id[:40]!r}]", group_id) and version < 0:
+            v.add(f"min_versions[{group_id[:40]!r}]", f"must not be negative, got {version}")
     v.raise_if_any()
     return Search(
         group_ids=group_ids,
@@ -167,13 +170,12 @@ def _response(
 
 
 def _cut_to(lists: Sequence[pb.ResultList], bytes_max: int) -> None:
-    """Leaves out the last hits of the longest list, again and again, until the reply fits."""
-    sizes = [[hit.ByteSize() for hit in found.hits] for found in lists]
-    while sum(map(sum, sizes)) > bytes_max:
-        longest = max(range(len(lists)), key=lambda i: sum(sizes[i]))
-        sizes[longest].pop()
-        lists[longest].hits.pop()
-        lists[longest].hits_left_out += 1
+    """Leaves out the last hit of the largest list until the reply fits. One row always does."""
+    sizes = [sum(hit.ByteSize() for hit in found.hits) for found in lists]
+    while sum(sizes) > bytes_max:
+        largest = sizes.index(max(sizes))
+        sizes[largest] -= lists[largest].hits.pop().ByteSize()
+        lists[largest].hits_left_out += 1
 
 
 def _hit(hit: Hit, with_placement: bool) -> pb.SearchHit:

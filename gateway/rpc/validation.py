@@ -1,7 +1,7 @@
 """Checks of requests: every bad field is named at once, and nothing is done before all are good."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from google.protobuf.timestamp_pb2 import Timestamp as TimestampMessage
@@ -25,8 +25,12 @@ DIMENSION_MAX = 4_096
 REQUEST_ID_CHARS_MAX = 64
 UUIDS_MAX = 1_000
 GROUPS_MAX = 1_000
+ROW_BYTES_MAX = 2 * 1024 * 1024
+"""Of one row's message: with what the shard adds it still fits into a reply by itself."""
 VIOLATIONS_MAX = 50
-"""Violations that one error lists; trailers hold 8 KiB in all."""
+VIOLATIONS_BYTES_MAX = 3_000
+"""Violations that one error lists; trailers hold 8 KiB in all, and the text repeats some of them."""
+FIELD_CHARS_MAX = 120
 
 _TIMESTAMP_SECONDS_MIN = -62_135_596_800  # 0001-01-01, the range of google.protobuf.Timestamp
 _TIMESTAMP_SECONDS_MAX = 253_402_300_799  # 9999-12-31T23:59:59
@@ -42,9 +46,9 @@ class InvalidRequest(GraphgateError):
     reason = "INVALID_FIELDS"
 
     def __init__(self, violations: Sequence[tuple[str, str]]) -> None:
-        self.violations = tuple(violations[:VIOLATIONS_MAX])
+        self.violations = tuple(_fitting(violations))
         shown = "; ".join(f"{field}: {what}" for field, what in self.violations[:5])
-        more = len(violations) - 5
+        more = len(violations) - len(self.violations[:5])
         super().__init__(
             f"the request has {len(violations)} bad field(s): {shown}"
             + (f"; and {more} more" if more > 0 else "")
@@ -54,6 +58,16 @@ class InvalidRequest(GraphgateError):
         return {"fields": ",".join(field for field, _ in self.violations[:10])}
 
 
+def _fitting(violations: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """The first violations, as many as an error's trailer holds."""
+    budget = VIOLATIONS_BYTES_MAX
+    for field, what in violations[:VIOLATIONS_MAX]:
+        budget -= len(field.encode()) + len(what.encode())
+        if budget < 0:
+            return
+        yield field, what
+
+
 class Violations:
     """Collects what is wrong with a request; the checks return a usable value either way."""
 
@@ -61,7 +75,7 @@ class Violations:
         self._found: list[tuple[str, str]] = []
 
     def add(self, field: str, what: str) -> None:
-        self._found.append((field, what))
+        self._found.append((field[:FIELD_CHARS_MAX], what))
 
     def raise_if_any(self) -> None:
         """Raises InvalidRequest."""
@@ -111,6 +125,13 @@ class Violations:
         if not least <= value <= most:
             self.add(field, f"must be from {least:g} to {most:g}, got {value:g}")
 
+    def row_bytes(self, field: str, size: int) -> None:
+        """A larger row could be stored, but never read again."""
+        if size > ROW_BYTES_MAX:
+            self.add(
+                field, f"has {size} bytes as a message, at most {ROW_BYTES_MAX} are allowed (row_bytes_max)"
+            )
+
     def time(self, field: str, message: TimestampMessage) -> int:
         """Microseconds since the epoch; finer digits are cut."""
         seconds, nanos = message.seconds, message.nanos
@@ -134,7 +155,7 @@ class Violations:
         if norm == 0.0:
             self.add(field, "is a zero vector; leave it out instead")
             return None
-        return vector if abs(norm - 1.0) < 1e-6 else (vector / norm).astype(np.float32)
+        return vector if abs(norm - 1.0) < 1e-6 else (vector.astype(np.float64) / norm).astype(np.float32)
 
 
 def _shown(value: str) -> str:

@@ -11,7 +11,9 @@ from drivers.row_key import RowKey
 from gateway.embedding.port import Embedder
 from gateway.search import graph_method
 from gateway.search.analyzer import analyze
+from gateway.search.errors import QueryVectorUnfit
 from gateway.search.request import (
+    DEFAULT_WEIGHTS,
     SCOPE_GROUPS_MAX,
     WINDOW_MIN,
     Hit,
@@ -55,6 +57,8 @@ class Searcher:
         scope = SearchScope(located)
         stages.done("route")
         candidates = await self._scatter.candidates(scope, _queries(search, vector), deadline)
+        if vector is not None:
+            self._check_fit(search, vector, scope)
         stages.done("candidates")
         graph = await self._graph(search, scope, candidates, deadline)
         stages.done("graph")
@@ -84,10 +88,30 @@ class Searcher:
         )
         if search.vector is not None or not wanted or not search.text.strip():
             return search.vector
-        if self._embedder.model is None:
+        if self._embedder.model is None and not any(
+            spec.weights is not DEFAULT_WEIGHTS and spec.weights.get(Method.SEMANTIC)
+            for spec in search.results
+        ):
             return None
         (vector,) = await self._embedder.embed([search.text], deadline=deadline.at_s)
         return vector
+
+    def _check_fit(self, search: Search, vector: Vector, scope: SearchScope) -> None:
+        """Raises QueryVectorUnfit: cosines between models mean nothing, and an empty list would say that
+        there is nothing to find."""
+        own = self._embedder.model
+        made_by = own.name if own is not None and search.vector is None else None
+        for spec in search.results:
+            if not spec.weights.get(Method.SEMANTIC):
+                continue
+            stored = [
+                fence.embeddings[spec.kind]
+                for fence in scope.fences.values()
+                if spec.kind in fence.embeddings
+            ]
+            fits = any(one.dimension == len(vector) and made_by in (None, one.model) for one in stored)
+            if stored and not fits:
+                raise QueryVectorUnfit(spec.kind, stored[0], made_by or "the caller", len(vector))
 
     async def _locate(self, search: Search, deadline: Deadline) -> Located:
         if search.group_ids is None:

@@ -130,6 +130,31 @@ class TimeRangeInverted(WriteRefused):
         return {"uuid": self.uuid}
 
 
+class FactFull(WriteRefused):
+    reason = "FACT_FULL"
+
+    def __init__(self, uuid: str, what: str, limit: int) -> None:
+        super().__init__(f"fact {uuid} would have more than {limit} {what}; write a new fact")
+        self._metadata = {"uuid": uuid, "limit_name": f"fact_{what}_max", "limit": str(limit)}
+
+    def metadata(self) -> dict[str, str]:
+        return self._metadata
+
+
+class VectorWouldBeLost(WriteRefused):
+    reason = "VECTOR_WOULD_BE_LOST"
+
+    def __init__(self, uuid: str) -> None:
+        super().__init__(
+            f"fact {uuid} gets other ends and would lose its vector: this gateway has no embedder; "
+            "send the embedding along"
+        )
+        self.uuid = uuid
+
+    def metadata(self) -> dict[str, str]:
+        return {"uuid": self.uuid}
+
+
 class EmbeddingMismatch(WriteRefused):
     reason = "EMBEDDING_MISMATCH"
 

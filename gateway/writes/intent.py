@@ -34,7 +34,7 @@ class RowCondition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteIntent:
-    """One atomic write of one group: changes or deletions, each (kind, uuid) at most once."""
+    """One atomic write of one group. Each (kind, uuid) occurs at most once in changes and deletions."""
 
     group_id: str
     op_id: str

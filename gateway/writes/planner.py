@@ -40,10 +40,12 @@ from drivers.row_codec import kind_of, term_count_of
 from gateway.writes.errors import (
     EmbeddingMismatch,
     EndpointsMissing,
+    FactFull,
     RowsExist,
     RowsMissing,
     RowVersionMismatch,
     TimeRangeInverted,
+    VectorWouldBeLost,
     WriteTooLarge,
 )
 from gateway.writes.intent import RowChange, WriteIntent, WriteMode
@@ -51,15 +53,25 @@ from gateway.writes.row_text import embedded_text, indexed_text
 
 type Analyze = Callable[[str], Sequence[str]]
 
+FACT_EPISODES_MAX = 1_000
+CLOSURES_MAX = 1_000
+"""Changes of a fact's end that are recorded with it; every write of the fact carries them."""
+
 _END_FIELDS = frozenset({"source_uuid", "target_uuid"})
 
 
 @dataclass(frozen=True, slots=True)
 class VectorModel:
-    """The model of the vectors of a write."""
-
     name: str
     revision: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VectorModels:
+    """Of the vectors of one write: the caller's may be of another model than the gateway's."""
+
+    given: VectorModel
+    made: VectorModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +91,7 @@ class PlanDraft:
     rows: tuple[PlannedRow, ...]
     drops: tuple[RowDrop, ...]
     stats: Mapping[Kind, KindStats]
+    models: VectorModels
 
     def texts(self) -> list[str]:
         """Texts to embed, without repeats, in order."""
@@ -117,14 +130,14 @@ def image_request(intent: WriteIntent) -> ImageRequest:
     )
 
 
-def draft(intent: WriteIntent, images: Images, analyze: Analyze, embeds: bool) -> PlanDraft:
+def draft(
+    intent: WriteIntent, images: Images, analyze: Analyze, embeds: bool, models: VectorModels
+) -> PlanDraft:
     """Checks the intent against the images and computes every row. `embeds`: an embedder makes the
     vectors that are not given; without one a row whose text changed loses its vector.
 
     Raises the errors of gateway/writes/errors.py; nothing has been written then.
     """
-    # A deletion's cascade and a change of the same edge would have to be reconciled; nobody asks for it.
-    assert not (intent.changes and intent.deletions), intent
     _check_conditions(intent, images)
     _check_presence(intent, images)
     _check_endpoints(intent, images)
@@ -134,6 +147,9 @@ def draft(intent: WriteIntent, images: Images, analyze: Analyze, embeds: bool) -
     for change in intent.changes:
         before = images.rows.get((kind_of(change.row), change.row.uuid))
         planned = _plan_row(intent, change, before, analyze, embeds)
+        _check_ends_stay(intent, planned.put.row)
+        if _loses_its_vector(planned, before, images):
+            raise VectorWouldBeLost(planned.put.row.uuid)
         row, kind = planned.put.row, kind_of(planned.put.row)
         if before is not None and not planned.put.existed:
             edge = cast("Edge", before)
@@ -148,12 +164,12 @@ def draft(intent: WriteIntent, images: Images, analyze: Analyze, embeds: bool) -
         stats[drop.kind] += KindStats(-1, -terms)
     if len(rows) + len(drops) > ROWS_PER_WRITE_MAX:
         raise WriteTooLarge(len(rows) + len(drops), ROWS_PER_WRITE_MAX)
-    return PlanDraft(intent, images, tuple(rows), tuple(drops), dict(stats))
+    drafted = PlanDraft(intent, images, tuple(rows), tuple(drops), dict(stats), models)
+    _embeddings(drafted, [planned.put for planned in rows])
+    return drafted
 
 
-def finish(
-    draft: PlanDraft, vectors: Mapping[str, Vector], model: VectorModel, epoch: int, now: int, result: str
-) -> WritePlan:
+def finish(draft: PlanDraft, vectors: Mapping[str, Vector], epoch: int, now: int, result: str) -> WritePlan:
     """The plan. `vectors` has one for every text of the draft. `result` goes into the operation record.
 
     Raises EmbeddingMismatch when a vector does not fit the group's model.
@@ -185,7 +201,7 @@ def finish(
         incident_edges=len(images.incident),
         stats=draft.stats,
         embeddings_seen=seen,
-        embeddings=_embeddings(seen, puts, model),
+        embeddings=_embeddings(draft, puts),
         now=now,
         if_version=intent.if_version,
     )
@@ -252,10 +268,14 @@ def _plan_row(
         old = before if isinstance(before, Fact) else None
         if old is not None and change.merge_episodes:
             row = replace(row, episodes=tuple(dict.fromkeys((*old.episodes, *row.episodes))))
+        if len(row.episodes) > FACT_EPISODES_MAX:
+            raise FactFull(row.uuid, "episodes", FACT_EPISODES_MAX)
         ended_anew = old is None or old.invalid_at != row.invalid_at
         expires = row.invalid_at != OPEN_END and ended_anew
         if old is not None and ended_anew:
             closed_by, previous_end = intent.episode_uuid, old.invalid_at
+            if len(old.closures) >= CLOSURES_MAX:
+                raise FactFull(row.uuid, "closures", CLOSURES_MAX)
         row = replace(
             row,
             closures=old.closures if old else (),
@@ -276,6 +296,23 @@ def _plan_row(
     return PlannedRow(RowPut(row, existed, vector, closed_by, previous_end, expires), needs_vector)
 
 
+def _check_ends_stay(intent: WriteIntent, row: AnyRow) -> None:
+    """An edge cannot hang on a node that the same write deletes. Raises EndpointsMissing."""
+    if isinstance(row, Edge):
+        ends = zip(ENDPOINT_KINDS[kind_of(row)], (row.source_uuid, row.target_uuid), strict=True)
+        for kind, uuid in ends:
+            if (kind, uuid) in intent.deletions:
+                raise EndpointsMissing(kind, (uuid,))
+
+
+def _loses_its_vector(planned: PlannedRow, before: AnyRow | None, images: Images) -> bool:
+    """Whether an edge that gets other ends, and so is made anew, had a vector that nobody makes again."""
+    put = planned.put
+    if before is None or put.existed or put.vector is VectorChange.SET or images.fence is None:
+        return False
+    return kind_of(put.row) in images.fence.embeddings
+
+
 def _patched(before: AnyRow, given: AnyRow, mask: frozenset[str]) -> AnyRow:
     """The stored row with the masked fields of the given one."""
     names = {f.name for f in fields(before)} & mask
@@ -289,7 +326,11 @@ def _same_ends(row: Edge, before: Edge) -> bool:
 def _deletions(intent: WriteIntent, images: Images) -> list[tuple[RowDrop, int]]:
     """Rows to drop, each once, with their term counts; edges of dropped nodes included."""
     found: dict[tuple[Kind, str], tuple[RowDrop, int]] = {}
+    # An edge that the same write moves away from a deleted node is not deleted with it.
+    moved = {(kind_of(change.row), change.row.uuid) for change in intent.changes}
     for edge in images.incident:
+        if (edge.kind, edge.uuid) in moved:
+            continue
         found[edge.kind, edge.uuid] = (
             RowDrop(edge.kind, edge.uuid, edge.source_uuid, edge.target_uuid),
             edge.term_count,
@@ -304,17 +345,18 @@ def _deletions(intent: WriteIntent, images: Images) -> list[tuple[RowDrop, int]]
     return sorted(found.values(), key=lambda item: item[0].kind not in EDGE_KINDS)
 
 
-def _embeddings(
-    seen: Mapping[Kind, EmbeddingSpec], puts: Sequence[RowPut], model: VectorModel
-) -> dict[Kind, EmbeddingSpec]:
-    """The group's specs after the write. Raises EmbeddingMismatch."""
-    specs = dict(seen)
-    for put in puts:
-        if put.vector is not VectorChange.SET:
+def _embeddings(draft: PlanDraft, puts: Sequence[RowPut]) -> dict[Kind, EmbeddingSpec]:
+    """The group's specs after the write; rows whose vector is still to be made are passed over.
+
+    Raises EmbeddingMismatch.
+    """
+    specs = dict(draft.images.fence.embeddings) if draft.images.fence else {}
+    for planned, put in zip(draft.rows, puts, strict=True):
+        vector = cast("AnyTextRow", put.row).embedding if put.vector is VectorChange.SET else None
+        if vector is None:
             continue
-        row = cast("AnyTextRow", put.row)
-        assert row.embedding is not None, row.uuid
-        kind, dimension = kind_of(row), len(row.embedding)
+        model = draft.models.made if planned.needs_vector else draft.models.given
+        kind, dimension = kind_of(put.row), len(vector)
         spec = specs.setdefault(kind, EmbeddingSpec(model.name, dimension, model.revision))
         if (spec.model, spec.dimension) != (model.name, dimension):
             raise EmbeddingMismatch(kind, spec, model.name, dimension)

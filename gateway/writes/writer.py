@@ -1,5 +1,6 @@
 """Carries one write through: images, plan, embeddings, the fenced apply, and again when it was overtaken."""
 
+import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +11,7 @@ import orjson
 
 from drivers.contract import (
     Fence,
-    GroupRef,
+    ImageRequest,
     Images,
     OpRecord,
     ShardDriver,
@@ -20,12 +21,12 @@ from drivers.contract import (
 from drivers.deadline import Deadline
 from drivers.graph_model import Kind, Vector
 from drivers.row_codec import kind_of
-from gateway.embedding.port import Embedder
+from gateway.embedding.port import Embedder, EmbeddingModel
 from gateway.search.analyzer import analyze
 from gateway.writes import planner
 from gateway.writes.errors import GroupVersionMismatch, RequestIdReused, WriteContended
 from gateway.writes.intent import WriteIntent
-from shard_router.errors import StalePlacement
+from shard_router.errors import GroupNotFound, StalePlacement
 from shard_router.placement import Placement
 from shard_router.router import Router
 
@@ -34,6 +35,11 @@ ATTEMPTS_MAX = 16
 
 UNNAMED_MODEL = "unnamed"
 """Model of vectors whose caller names none, at a gateway that has no embedder of its own."""
+
+
+_PAUSE_S = 0.01
+_PAUSE_S_MAX = 0.25
+"""Pauses while a group changes its owner, doubling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,64 +70,82 @@ class GraphWriter:
     async def write(self, intent: WriteIntent, deadline: Deadline) -> WriteReceipt:
         """Applies the intent once. Raises WriteRefused and what the router and the driver raise."""
         vectors: dict[str, Vector] = {}
-
-        async def attempt(driver: ShardDriver, placement: Placement) -> WriteReceipt:
-            return await self._on_shard(intent, driver, placement, vectors, deadline)
-
-        creates = bool(intent.changes)
-        if intent.validate_only and await self._router.find(intent.group_id, deadline) is None:
-            await self._dry_run(intent, _NO_IMAGES, vectors, deadline)
-            return WriteReceipt(intent.op_id, 0, 0, (True,) * len(intent.changes), {})
-        return await self._router.on_owner(intent.group_id, deadline, attempt, create=creates)
-
-    async def _on_shard(
-        self,
-        intent: WriteIntent,
-        driver: ShardDriver,
-        placement: Placement,
-        vectors: dict[str, Vector],
-        deadline: Deadline,
-    ) -> WriteReceipt:
-        ref = GroupRef(placement.group_id, placement.space)
-        request = planner.image_request(intent)
-        for _ in range(ATTEMPTS_MAX):
-            images = await driver.read_images(ref, request, deadline)
-            fence = images.fence
-            if fence is None or not fence.owns:
-                raise StalePlacement(fence)
-            if images.operation is not None:
-                return _repeated(intent, images.operation)
-            if intent.if_version is not None and fence.version != intent.if_version:
-                raise GroupVersionMismatch(intent.group_id, intent.if_version, fence.version)
-            drafted = await self._dry_run(intent, images, vectors, deadline)
+        exists = await self._router.find(intent.group_id, deadline) is not None
+        if not exists:
+            if not intent.changes:
+                raise GroupNotFound(intent.group_id)
+            # A write that is refused must not leave a group behind.
+            drafted = self._draft(intent, _NO_IMAGES)
             if intent.validate_only:
                 return _receipt(intent, drafted, 0, 0)
-            plan = planner.finish(
-                drafted, vectors, self._model(intent), fence.epoch, self._clock(), _result_text(drafted)
-            )
-            outcome = await driver.apply(ref, plan, deadline)
-            if outcome.status is not WriteStatus.CONFLICT:
+        request = planner.image_request(intent)
+        for attempt in range(ATTEMPTS_MAX):
+            images = await self._images(intent.group_id, request, deadline, create=not exists)
+            if images.operation is not None:
+                return _repeated(intent, images.operation)
+            drafted = self._draft(intent, images)
+            if intent.validate_only:
+                return _receipt(intent, drafted, 0, 0)
+            # Between the two calls, not inside one: a slow embedder must not hold a slot of the shard.
+            await self._embed(drafted, vectors, deadline)
+            outcome = await self._apply(drafted, vectors, deadline)
+            if outcome.status is WriteStatus.NOT_OWNED:
+                await asyncio.sleep(min(_PAUSE_S * 2**attempt, _PAUSE_S_MAX, deadline.remaining_s()))
+            elif outcome.status is not WriteStatus.CONFLICT:
                 return _settle(intent, drafted, outcome)
+            deadline.check(f"the write to group {intent.group_id} was planned anew")
         raise WriteContended(intent.group_id, ATTEMPTS_MAX)
 
-    async def _dry_run(
-        self, intent: WriteIntent, images: Images, vectors: dict[str, Vector], deadline: Deadline
-    ) -> planner.PlanDraft:
-        """Everything but the write: checks, terms, embeddings (kept in `vectors` over attempts)."""
-        drafted = planner.draft(intent, images, analyze, embeds=self._embedder.model is not None)
+    async def _images(
+        self, group_id: str, request: ImageRequest, deadline: Deadline, *, create: bool
+    ) -> Images:
+        """The fence of the images owns the group."""
+
+        async def read(driver: ShardDriver, placement: Placement) -> Images:
+            images = await driver.read_images(placement.ref, request, deadline)
+            if images.fence is None or not images.fence.owns:
+                raise StalePlacement(images.fence)
+            return images
+
+        return await self._router.on_owner(group_id, deadline, read, create=create)
+
+    def _draft(self, intent: WriteIntent, images: Images) -> planner.PlanDraft:
+        version = images.fence.version if images.fence is not None else 0
+        if intent.if_version is not None and version != intent.if_version:
+            raise GroupVersionMismatch(intent.group_id, intent.if_version, version)
+        own = self._embedder.model
+        return planner.draft(intent, images, analyze, embeds=own is not None, models=_models(intent, own))
+
+    async def _embed(
+        self, drafted: planner.PlanDraft, vectors: dict[str, Vector], deadline: Deadline
+    ) -> None:
+        """Makes the vectors that are missing; those of earlier attempts are kept in `vectors`."""
         missing = [text for text in drafted.texts() if text not in vectors]
-        if missing and not intent.validate_only:
+        if missing:
             made = await self._embedder.embed(missing, deadline=deadline.at_s)
             vectors.update(zip(missing, made, strict=True))
-        return drafted
 
-    def _model(self, intent: WriteIntent) -> planner.VectorModel:
-        own = self._embedder.model
-        if own is not None and intent.embedding_model in ("", own.name):
-            return planner.VectorModel(own.name, own.revision)
-        return planner.VectorModel(intent.embedding_model or UNNAMED_MODEL)
+    async def _apply(
+        self, drafted: planner.PlanDraft, vectors: Mapping[str, Vector], deadline: Deadline
+    ) -> WriteOutcome:
+        fence = drafted.images.fence
+        assert fence is not None, "only an existing group is written to"
+        plan = planner.finish(drafted, vectors, fence.epoch, self._clock(), _result_text(drafted))
+
+        async def apply(driver: ShardDriver, placement: Placement) -> WriteOutcome:
+            # NOT_OWNED is an outcome here: the plan names the epoch that it was made for.
+            return await driver.apply(placement.ref, plan, deadline)
+
+        return await self._router.on_owner(drafted.intent.group_id, deadline, apply, create=False)
 
 
+def _models(intent: WriteIntent, own: EmbeddingModel | None) -> planner.VectorModels:
+    made = planner.VectorModel(own.name, own.revision) if own is not None else _UNNAMED
+    given = made if intent.embedding_model in ("", made.name) else planner.VectorModel(intent.embedding_model)
+    return planner.VectorModels(given=given, made=made)
+
+
+_UNNAMED = planner.VectorModel(UNNAMED_MODEL)
 _NO_IMAGES = Images(fence=None, operation=None, rows={}, endpoints={}, incident=())
 
 
@@ -136,7 +160,7 @@ def _settle(intent: WriteIntent, drafted: planner.PlanDraft, outcome: WriteOutco
             fence = cast("Fence", outcome.fence)
             raise GroupVersionMismatch(intent.group_id, intent.if_version or 0, fence.version)
         case _:
-            raise StalePlacement(outcome.fence)
+            raise AssertionError(f"{outcome.status} is not an end")
 
 
 def _present(record: OpRecord | None) -> OpRecord:

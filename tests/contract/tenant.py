@@ -35,6 +35,7 @@ FOUNDED_AT = 1_750_000_000_000_000
 """Clock of the first write of a tenant."""
 TICK_US = 1_000
 MODEL = planner.VectorModel("test-model", "1")
+MODELS = planner.VectorModels(given=MODEL, made=MODEL)
 
 
 def soon() -> Deadline:
@@ -96,8 +97,8 @@ class Tenant:
 
     def plan_from(self, intent: WriteIntent, images: Images) -> WritePlan:
         self.now += TICK_US
-        drafted = planner.draft(intent, images, analyze, embeds=False)
-        return planner.finish(drafted, {}, MODEL, self.epoch, self.now, f"result of {intent.op_id}")
+        drafted = planner.draft(intent, images, analyze, embeds=False, models=MODELS)
+        return planner.finish(drafted, {}, self.epoch, self.now, f"result of {intent.op_id}")
 
     async def plan(self, intent: WriteIntent) -> WritePlan:
         return self.plan_from(intent, await self.images(intent))

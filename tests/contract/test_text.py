@@ -112,8 +112,8 @@ async def test_a_megabyte_of_content(tenant: Tenant) -> None:
 
 async def test_many_labels_and_episodes(tenant: Tenant) -> None:
     """Lists keep their order, their repeats and their length."""
-    labels = tuple(f"Label{n % 90}" for n in range(500))
-    sources = tuple(new_uuid() for _ in range(2_000))
+    labels = tuple(f"Label{n % 90}" for n in range(1_000))
+    sources = tuple(new_uuid() for _ in range(1_000))
     a = entity("a", labels=labels)
     claim = fact(a.uuid, a.uuid, episodes=sources)
     await tenant.write(a, claim)

@@ -214,7 +214,7 @@ async def test_a_reply_stays_under_what_clients_take(client: Client, new_group: 
     for _ in range(5):
         await client.graph.WriteGraph(
             graph_service_pb2.WriteGraphRequest(
-                group_id=group_id, episodes=[graph_pb2.Episode(content="zebra " + "x" * 900_000)]
+                group_id=group_id, episodes=[graph_pb2.Episode(content="zebra " + "é" * 450_000)]
             )
         )
     request = search_service_pb2.SearchRequest(
@@ -225,3 +225,13 @@ async def test_a_reply_stays_under_what_clients_take(client: Client, new_group: 
     (found,) = (await client.search.Search(request)).results
     assert len(found.hits) == 3
     assert found.hits_left_out == 2
+
+
+async def test_a_query_vector_of_another_dimension_is_refused(
+    client: Client, corpus: dict[str, dict[str, str]]
+) -> None:
+    """A vector that is comparable with nothing in the scope is an error, not an empty answer."""
+    request = entity_search(list(corpus), "", "SEMANTIC")
+    request.query_vector.extend([1.0, 0.0, 0.0])
+    refusal = await refused(client.search.Search(request))
+    assert (refusal.code, refusal.reason) == (Code.FAILED_PRECONDITION, "QUERY_VECTOR_UNFIT")

@@ -323,3 +323,39 @@ async def test_deletion_takes_edges_along_and_repeats_its_answer(client: Client,
         client.graph.GetFact(graph_service_pb2.GetFactRequest(group_id=group, uuid=fact.uuid))
     )
     assert refusal.code is Code.NOT_FOUND
+
+
+async def test_refused_writes_leave_no_group_behind(client: Client, new_group: Callable[[], str]) -> None:
+    """A group comes to be by its first write, not by an attempt that was refused."""
+    _, _, fact = pair()
+    ghosts = [new_group() for _ in range(3)]
+    attempts = (
+        graph_service_pb2.WriteGraphRequest(group_id=ghosts[0], facts=[fact]),
+        graph_service_pb2.WriteGraphRequest(
+            group_id=ghosts[1], entities=[graph_pb2.Entity(name="A")], if_version=5
+        ),
+        graph_service_pb2.WriteGraphRequest(
+            group_id=ghosts[2],
+            entities=[graph_pb2.Entity(uuid=new_uuid(), name="A")],
+            mode=graph_service_pb2.WRITE_MODE_PATCH,
+            update_mask=FieldMask(paths=["entities.name"]),
+        ),
+    )
+    for group_id, attempt in zip(ghosts, attempts, strict=True):
+        await refused(client.graph.WriteGraph(attempt))
+        described = await refused(client.graph.GetGroup(graph_service_pb2.GetGroupRequest(group_id=group_id)))
+        assert described.code is Code.NOT_FOUND
+
+
+async def test_a_row_that_no_reply_could_hold_is_refused(
+    client: Client, new_group: Callable[[], str]
+) -> None:
+    """What is stored can be read again: a row has a limit below a reply's."""
+    refusal = await refused(
+        client.graph.WriteGraph(
+            graph_service_pb2.WriteGraphRequest(
+                group_id=new_group(), episodes=[graph_pb2.Episode(content="\U0001f642" * 900_000)]
+            )
+        )
+    )
+    assert refusal.fields == ["episodes[0]"]

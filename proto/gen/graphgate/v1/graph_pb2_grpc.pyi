@@ -3,6 +3,9 @@
 isort:skip_file
 The rows of a temporal knowledge graph.
 
+An embedding is stored L2-normalised, as float32. A gateway without an embedder makes none: a row whose
+text changes there without a new embedding has none afterwards.
+
 Identity is (group_id, kind, uuid). Times have microsecond precision; finer digits are cut. An
 embedding is returned only when the request asks for it.
 """

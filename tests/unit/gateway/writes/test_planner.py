@@ -12,16 +12,18 @@ from gateway.writes import planner
 from gateway.writes.errors import (
     EmbeddingMismatch,
     EndpointsMissing,
+    FactFull,
     RowsExist,
     RowsMissing,
     RowVersionMismatch,
     TimeRangeInverted,
+    VectorWouldBeLost,
 )
 from gateway.writes.intent import RowChange, RowCondition, WriteIntent, WriteMode
 
 A, B, C, F, M = (f"{n:08d}-0000-4000-8000-000000000000" for n in range(5))
 FENCE = Fence("g", 3, FenceState.OPEN, version=7)
-MODEL = planner.VectorModel("m")
+MODELS = planner.VectorModels(given=planner.VectorModel("m"), made=planner.VectorModel("own"))
 
 
 def unit(*values: float) -> np.ndarray:
@@ -63,8 +65,8 @@ def intent(*rows: AnyRow, **fields: object) -> WriteIntent:
 
 
 def plan(asked: WriteIntent, seen: Images, *, embeds: bool = False, **vectors: np.ndarray):
-    drafted = planner.draft(asked, seen, analyze, embeds=embeds)
-    return planner.finish(drafted, vectors, MODEL, FENCE.epoch, 1_000, "{}")
+    drafted = planner.draft(asked, seen, analyze, embeds=embeds, models=MODELS)
+    return planner.finish(drafted, vectors, FENCE.epoch, 1_000, "{}")
 
 
 ENDS = {Kind.ENTITY: {A, B}}
@@ -179,7 +181,7 @@ def test_patch_that_inverts_a_time_range_is_refused() -> None:
 def test_fact_with_other_ends_is_dropped_and_put_anew_without_tombstone() -> None:
     """An edge cannot change its ends in place; its uuid stays and nothing is recorded as deleted."""
     before = fact(target_uuid=C, term_count=4)
-    made = plan(intent(fact()), images(before, endpoints=ENDS))
+    made = plan(intent(fact(embedding=unit(1, 0))), images(before, endpoints=ENDS))
     (drop,) = made.drops
     assert (drop.target_uuid, drop.tombstone) == (C, False)
     assert not made.puts[0].existed
@@ -218,16 +220,18 @@ def test_deletion_of_a_missing_row() -> None:
 def test_vector_is_made_only_when_the_text_changed() -> None:
     """An embedding that is not given is kept while the text stays, made anew when it changes."""
     before = entity()
-    drafted = planner.draft(intent(entity()), images(before), analyze, embeds=True)
+    drafted = planner.draft(intent(entity()), images(before), analyze, embeds=True, models=MODELS)
     assert drafted.texts() == []
     assert drafted.rows[0].put.vector is VectorChange.KEEP
-    drafted = planner.draft(intent(entity(name="Bea")), images(before), analyze, embeds=True)
+    drafted = planner.draft(intent(entity(name="Bea")), images(before), analyze, embeds=True, models=MODELS)
     assert drafted.texts() == ["Bea"]
 
 
 def test_without_embedder_a_changed_text_loses_its_old_vector() -> None:
     """A vector never stands for a text that it was not made from."""
-    drafted = planner.draft(intent(entity(name="Bea")), images(entity()), analyze, embeds=False)
+    drafted = planner.draft(
+        intent(entity(name="Bea")), images(entity()), analyze, embeds=False, models=MODELS
+    )
     assert drafted.rows[0].put.vector is VectorChange.REMOVE
 
 
@@ -255,3 +259,47 @@ def test_mention_needs_both_ends() -> None:
     mention = Mention(uuid=M, source_uuid=C, target_uuid=A)
     request = planner.image_request(intent(mention))
     assert request.endpoints == {Kind.EPISODE: (C,), Kind.ENTITY: (A,)}
+
+
+def test_given_and_made_vectors_keep_their_own_models() -> None:
+    """A caller's model name never covers vectors that the gateway made."""
+    asked = intent(entity(A, embedding=unit(1, 0)), entity(B, "Bob"))
+    drafted = planner.draft(asked, images(), analyze, embeds=True, models=MODELS)
+    with pytest.raises(EmbeddingMismatch):
+        planner.finish(drafted, {"Bob": unit(0, 1)}, FENCE.epoch, 1_000, "{}")
+
+
+def test_moving_a_fact_without_embedder_needs_its_vector() -> None:
+    """Changing the ends makes a new edge: without an embedder the caller sends the vector along."""
+    fence = replace(FENCE, embeddings={Kind.FACT: EmbeddingSpec("m", 2)})
+    with pytest.raises(VectorWouldBeLost):
+        plan(intent(fact()), images(fact(target_uuid=C), endpoints=ENDS, fence=fence))
+    made = plan(intent(fact(embedding=unit(1, 0))), images(fact(target_uuid=C), endpoints=ENDS))
+    assert made.puts[0].vector is VectorChange.SET
+
+
+def test_a_fact_has_bounded_closures_and_episodes() -> None:
+    """What every write of a fact carries along has a limit."""
+    closures = tuple(Closure(at, at, "") for at in range(planner.CLOSURES_MAX))
+    with pytest.raises(FactFull):
+        plan(intent(fact(invalid_at=5)), images(fact(closures=closures), endpoints=ENDS))
+    many = tuple(f"{n:08d}-0000-4000-8000-000000000000" for n in range(planner.FACT_EPISODES_MAX + 1))
+    with pytest.raises(FactFull):
+        plan(intent(fact(episodes=many)), images(endpoints=ENDS))
+
+
+def test_an_edge_can_move_off_a_node_that_the_same_write_deletes() -> None:
+    """The edge is moved, not deleted; one that stays on the deleted node refuses the write."""
+    before = fact(target_uuid=C)
+    asked = intent(fact(), deletions=((Kind.ENTITY, C),))
+    seen = images(
+        before,
+        entity(C),
+        endpoints=ENDS,
+        incident=(IncidentEdge(Kind.FACT, F, A, C, 0),),
+    )
+    made = plan(asked, seen)
+    assert [(drop.kind, drop.tombstone) for drop in made.drops] == [(Kind.FACT, False), (Kind.ENTITY, True)]
+    assert made.stats[Kind.FACT].rows == 0
+    with pytest.raises(EndpointsMissing):
+        plan(intent(fact(target_uuid=C), deletions=((Kind.ENTITY, C),)), seen)
