@@ -14,8 +14,8 @@ class QueryVectorUnfit(GraphgateError):
 
     def __init__(self, kind: Kind, stored: EmbeddingSpec, model: str, dimension: int) -> None:
         super().__init__(
-            f"the query's vector is of {model} with dimension {dimension}, vectors of {kind} in this scope are "
-            f"of {stored.model!r} with {stored.dimension}; send a query_vector of that model"
+            f"the query's vector is of {model} with dimension {dimension}, vectors of {kind} in this scope "
+            f"are of {stored.model!r} with {stored.dimension}; send a query_vector of that model"
         )
         self._metadata = {
             "kind": str(kind),
