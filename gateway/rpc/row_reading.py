@@ -29,7 +29,6 @@ from gateway.rpc.validation import (
     ATTRIBUTE_TEXT_CHARS_MAX,
     ATTRIBUTES_MAX,
     CONTENT_CHARS_MAX,
-    FACT_EPISODES_MAX,
     LABEL_CHARS_MAX,
     LABELS_MAX,
     NAME_CHARS_MAX,
@@ -37,6 +36,7 @@ from gateway.rpc.validation import (
     Violations,
 )
 from gateway.writes.intent import edge_uuid, row_uuid
+from gateway.writes.planner import FACT_EPISODES_MAX
 from graphgate.v1 import graph_pb2 as pb
 
 

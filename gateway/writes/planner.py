@@ -91,6 +91,8 @@ class PlanDraft:
     rows: tuple[PlannedRow, ...]
     drops: tuple[RowDrop, ...]
     stats: Mapping[Kind, KindStats]
+    endpoints: Mapping[Kind, Sequence[str]]
+    """Nodes outside the batch that its edges need."""
     models: VectorModels
 
     def texts(self) -> list[str]:
@@ -140,7 +142,8 @@ def draft(
     """
     _check_conditions(intent, images)
     _check_presence(intent, images)
-    _check_endpoints(intent, images)
+    endpoints = image_request(intent).endpoints
+    _check_endpoints(endpoints, images)
     stats: dict[Kind, KindStats] = defaultdict(KindStats)
     drops: list[RowDrop] = []
     rows: list[PlannedRow] = []
@@ -164,7 +167,7 @@ def draft(
         stats[drop.kind] += KindStats(-1, -terms)
     if len(rows) + len(drops) > ROWS_PER_WRITE_MAX:
         raise WriteTooLarge(len(rows) + len(drops), ROWS_PER_WRITE_MAX)
-    drafted = PlanDraft(intent, images, tuple(rows), tuple(drops), dict(stats), models)
+    drafted = PlanDraft(intent, images, tuple(rows), tuple(drops), dict(stats), endpoints, models)
     _embeddings(drafted, [planned.put for planned in rows])
     return drafted
 
@@ -197,7 +200,7 @@ def finish(draft: PlanDraft, vectors: Mapping[str, Vector], epoch: int, now: int
         drops=draft.drops,
         seen_version=images.fence.version if images.fence else 0,
         existing=dict(existing),
-        endpoints=image_request(intent).endpoints,
+        endpoints=draft.endpoints,
         incident_edges=len(images.incident),
         stats=draft.stats,
         embeddings_seen=seen,
@@ -248,8 +251,8 @@ def _check_presence(intent: WriteIntent, images: Images) -> None:
         raise RowsMissing(kind, uuids)
 
 
-def _check_endpoints(intent: WriteIntent, images: Images) -> None:
-    for kind, uuids in image_request(intent).endpoints.items():
+def _check_endpoints(endpoints: Mapping[Kind, Sequence[str]], images: Images) -> None:
+    for kind, uuids in endpoints.items():
         missing = [uuid for uuid in uuids if uuid not in images.endpoints.get(kind, frozenset())]
         if missing:
             raise EndpointsMissing(kind, missing)
