@@ -25,7 +25,7 @@ def write(
         int, typer.Option(min=1, max=1_000_000, help="Entities, and as many facts, per variant and round.")
     ] = 4_000,
     batch: Annotated[int, typer.Option(min=1, max=2_000, help="Rows in one write.")] = 200,
-    rounds: Annotated[int, typer.Option(min=3, max=100, help="Rounds that count; one more warms up.")] = 5,
+    rounds: Annotated[int, typer.Option(min=3, max=100, help="Rounds that count; one more warms up.")] = 6,
     writers: Annotated[
         int, typer.Option(min=1, max=64, help="Writes side by side, each to a group of its own.")
     ] = 4,
