@@ -98,9 +98,10 @@ async def run_write_bench(
 
     The variants take turns within every round, so that they meet the same machine, in an order that changes
     from round to round: an engine still merges the indexes of one variant's rows while the next one writes.
-    The first round warms up and does not count. All share the shard and its indexes. `on_round` is called after each of the rounds, of
-    which there is one more than `options.rounds`. Raises EmbeddedError, GatewayProcessError, ShardsAway,
-    GraphgateError and AioRpcError; those that several tasks met come as an ExceptionGroup.
+    The first round warms up and does not count. All share the shard and its indexes. `on_round` is called
+    after each of the rounds, of which there is one more than `options.rounds`. Raises EmbeddedError,
+    GatewayProcessError, ShardsAway, GraphgateError and AioRpcError; those that several tasks met come as an
+    ExceptionGroup.
     """
     source = RowSource(options.seed)
     timings: dict[tuple[VariantName, KindName], list[_Timing]] = {}

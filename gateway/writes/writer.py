@@ -24,7 +24,8 @@ from drivers.row_codec import kind_of
 from gateway.embedding.port import Embedder, EmbeddingModel
 from gateway.search.analyzer import analyze
 from gateway.writes import planner
-from gateway.writes.errors import GroupVersionMismatch, RequestIdReused, WriteContended
+from gateway.writes.errors import GroupVersionMismatch, RequestIdReused, WriteContended, WriteRefused
+from gateway.writes.fresh_groups import FreshGroups
 from gateway.writes.intent import WriteIntent
 from shard_router.errors import GroupNotFound, StalePlacement
 from shard_router.placement import Placement
@@ -66,6 +67,7 @@ class GraphWriter:
         self._router = router
         self._embedder = embedder
         self._clock = clock
+        self._fresh = FreshGroups()
 
     async def write(self, intent: WriteIntent, deadline: Deadline) -> WriteReceipt:
         """Applies the intent once. Raises WriteRefused and what the router and the driver raise."""
@@ -79,6 +81,9 @@ class GraphWriter:
             if intent.validate_only:
                 return _receipt(intent, drafted, 0, 0)
         request = planner.image_request(intent)
+        receipt = await self._write_unread(intent, request, deadline) if exists else None
+        if receipt is not None:
+            return receipt
         for attempt in range(ATTEMPTS_MAX):
             images = await self._images(intent.group_id, request, deadline, create=not exists)
             if images.operation is not None:
@@ -91,10 +96,30 @@ class GraphWriter:
             outcome = await self._apply(drafted, vectors, deadline)
             if outcome.status is WriteStatus.NOT_OWNED:
                 await asyncio.sleep(min(_PAUSE_S * 2**attempt, _PAUSE_S_MAX, deadline.remaining_s()))
-            elif outcome.status is not WriteStatus.CONFLICT:
-                return _settle(intent, drafted, outcome)
+            elif outcome.status in _ENDS:
+                return self._settle(intent, drafted, outcome)
             deadline.check(f"the write to group {intent.group_id} was planned anew")
         raise WriteContended(intent.group_id, ATTEMPTS_MAX)
+
+    async def _write_unread(
+        self, intent: WriteIntent, request: ImageRequest, deadline: Deadline
+    ) -> WriteReceipt | None:
+        """The write planned from guessed images; None, and nothing written, when it has to be read for."""
+        images = self._fresh.guess(intent, request)
+        if images is None:
+            return None
+        try:
+            drafted = self._draft(intent, images)
+        except WriteRefused:
+            return None
+        if drafted.texts():
+            # A refusal after the model call would waste it, and beside the call the read is cheap.
+            return None
+        outcome = await self._apply(drafted, {}, deadline)
+        if outcome.status in _ENDS:
+            return self._settle(intent, drafted, outcome)
+        self._fresh.forget(intent.group_id)
+        return None
 
     async def _images(
         self, group_id: str, request: ImageRequest, deadline: Deadline, *, create: bool
@@ -125,6 +150,21 @@ class GraphWriter:
             made = await self._embedder.embed(missing, deadline=deadline.at_s)
             vectors.update(zip(missing, made, strict=True))
 
+    def _settle(self, intent: WriteIntent, drafted: planner.PlanDraft, outcome: WriteOutcome) -> WriteReceipt:
+        match outcome.status:
+            case WriteStatus.APPLIED:
+                record = _present(outcome.operation)
+                assert outcome.fence is not None, "APPLIED carries the fence"
+                self._fresh.written(outcome.fence, all_new=_all_new(drafted))
+                return _receipt(intent, drafted, record.version, record.created_at)
+            case WriteStatus.DUPLICATE:
+                return _repeated(intent, _present(outcome.operation))
+            case WriteStatus.VERSION_MISMATCH:
+                fence = cast("Fence", outcome.fence)
+                raise GroupVersionMismatch(intent.group_id, intent.if_version or 0, fence.version)
+            case _:
+                raise AssertionError(f"{outcome.status} is not an end")
+
     async def _apply(
         self, drafted: planner.PlanDraft, vectors: Mapping[str, Vector], deadline: Deadline
     ) -> WriteOutcome:
@@ -145,22 +185,11 @@ def _models(intent: WriteIntent, own: EmbeddingModel | None) -> planner.VectorMo
     return planner.VectorModels(given=given, made=made)
 
 
+_ENDS = frozenset({WriteStatus.APPLIED, WriteStatus.DUPLICATE, WriteStatus.VERSION_MISMATCH})
+"""What planning anew would not change."""
+
 _UNNAMED = planner.VectorModel(UNNAMED_MODEL)
 _NO_IMAGES = Images(fence=None, operation=None, rows={}, endpoints={}, incident=())
-
-
-def _settle(intent: WriteIntent, drafted: planner.PlanDraft, outcome: WriteOutcome) -> WriteReceipt:
-    match outcome.status:
-        case WriteStatus.APPLIED:
-            record = _present(outcome.operation)
-            return _receipt(intent, drafted, record.version, record.created_at)
-        case WriteStatus.DUPLICATE:
-            return _repeated(intent, _present(outcome.operation))
-        case WriteStatus.VERSION_MISMATCH:
-            fence = cast("Fence", outcome.fence)
-            raise GroupVersionMismatch(intent.group_id, intent.if_version or 0, fence.version)
-        case _:
-            raise AssertionError(f"{outcome.status} is not an end")
 
 
 def _present(record: OpRecord | None) -> OpRecord:
@@ -181,6 +210,10 @@ def _receipt(intent: WriteIntent, drafted: planner.PlanDraft, version: int, writ
 def _created(drafted: planner.PlanDraft) -> tuple[bool, ...]:
     present = drafted.images.rows
     return tuple((kind_of(planned.put.row), planned.put.row.uuid) not in present for planned in drafted.rows)
+
+
+def _all_new(drafted: planner.PlanDraft) -> bool:
+    return bool(drafted.rows) and not drafted.drops and all(_created(drafted))
 
 
 def _dropped(drafted: planner.PlanDraft) -> dict[Kind, int]:
