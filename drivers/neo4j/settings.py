@@ -31,6 +31,8 @@ class Neo4jSettings:
     """The engine stops a query after this, or after the caller's deadline if that is sooner."""
     concurrent_queries_max: int = 100
     """One query runs per connection: the lower of this and pool_size_max holds."""
+    write_lane: bool = True
+    """Small writes of many groups share commits."""
     fetch_size: int = 1_000
     """Records that the server sends before it waits to be asked for more."""
 

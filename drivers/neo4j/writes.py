@@ -67,13 +67,17 @@ class Writes:
         )
 
     async def apply_many(
-        self, plans: Sequence[tuple[GroupRef, WritePlan]], deadline: Deadline
+        self,
+        plans: Sequence[tuple[GroupRef, WritePlan]],
+        deadline: Deadline,
+        engine_limit_s: float = 0.0,
     ) -> list[WriteOutcome]:
         """Applies plans of different groups in one commit, whose cost they share; outcomes in their order.
 
         A plan that a guard refuses writes nothing and does not touch the others. An error is of the whole
         statement: none was applied, or with OutcomeUnknown, which names all op ids, all or none of those
-        that passed their guards. ValueError when two plans are of one group.
+        that passed their guards. ValueError when two plans are of one group. The engine
+        stops the statement after `engine_limit_s`; 0: query_timeout_s_max.
         """
         group_ids = [ref.group_id for ref, _ in plans]
         if len(set(group_ids)) != len(group_ids):
@@ -94,6 +98,7 @@ class Writes:
             "a write",
             ", ".join(plan.operation.op_id for _, plan in plans),
             deadline,
+            engine_limit_s,
         )
         by_group: dict[str, Record] = {record[0]: record for record in found}
         return [_outcome(by_group.get(ref.group_id), plan) for ref, plan in plans]

@@ -36,7 +36,7 @@ class RowSource:
     def round(self, group_ids: Sequence[str], rows: int, batch_rows: int) -> Mapping[str, Batches]:
         """`rows` entities and as many facts, spread over the groups by whole batches."""
         batches_per_group = max(1, rows // (batch_rows * len(group_ids)))
-        return {group_id: self._batches(batches_per_group, batch_rows) for group_id in group_ids}
+        return {group_id: self.batches(batches_per_group, batch_rows) for group_id in group_ids}
 
     def entity(self) -> Entity:
         name, summary = self._text(_NAME_WORDS), self._text(_SUMMARY_WORDS)
@@ -50,7 +50,8 @@ class RowSource:
             embedding=self._vector(),
         )
 
-    def _batches(self, count: int, batch_rows: int) -> Batches:
+    def batches(self, count: int, batch_rows: int) -> Batches:
+        """For one group."""
         entities = [tuple(self.entity() for _ in range(batch_rows)) for _ in range(count)]
         uuids = [entity.uuid for batch in entities for entity in batch]
         facts = [tuple(self._fact(uuids) for _ in range(batch_rows)) for _ in range(count)]

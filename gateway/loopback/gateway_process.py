@@ -43,8 +43,10 @@ class GatewayProcess:
         embedder: EmbedderKind,
         cache_dir: Path,
         pool_graphs: int,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
-        """`fleet` must run and outlive the gateway. `log_file` is appended to."""
+        """`fleet` must run and outlive the gateway. `log_file` is appended to. `settings`: more environment
+        variables."""
         self._log_file = log_file
         self._port = free_port()
         self._settings = fleet_settings(fleet) | {
@@ -54,6 +56,7 @@ class GatewayProcess:
             "GRAPHGATE_EMBEDDER__KIND": embedder,
             "GRAPHGATE_POOL_GRAPHS": str(pool_graphs),
             "GRAPHGATE_CACHE": str(cache_dir),
+            **(settings or {}),
         }
         self._process: asyncio.subprocess.Process | None = None
 

@@ -79,6 +79,8 @@ class ShardLimits(Section):
     """Queries or transactions at once."""
     fetch_size: Annotated[int, Field(ge=1, le=100_000)] = 1_000
     """Rows fetched at a time (Neo4j)."""
+    write_lane: bool = True
+    """Small writes of many groups that come at the same time share commits (Neo4j)."""
 
 
 class ShardPlace(Section):

@@ -30,6 +30,7 @@ def test_default_limits_of_a_shard() -> None:
         "query_timeout_s_max": 30.0,
         "concurrent_queries_max": 100,
         "fetch_size": 1000,
+        "write_lane": True,
     }
     assert ShardLimits(pool_size_max=200).pool_size_max == 200
     assert "200" in refusal(ShardLimits, pool_size_max=201)

@@ -1,7 +1,6 @@
 """How fast rows are written: through the gateway, by the driver alone, and by a bare loop as the floor."""
 
 import asyncio
-import itertools
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,20 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from drivers.contract import Engine
-from drivers.deadline import Deadline
-from drivers.falkordb.graphs import pooled_graph, pooled_graphs
-from gateway.assembly import make_driver
 from gateway.bench.random_rows import RowSource
-from gateway.bench.variants import BareLoop, Send, ThroughBareLoop, ThroughDriver, ThroughGateway, Variant
-from gateway.embedded import EmbeddedFleet
-from gateway.loopback.client import GatewayClient
-from gateway.loopback.gateway_process import GatewayProcess
-from gateway.loopback.process_stat import cpu_s, resident_bytes
-from gateway.settings.fleet import ShardSettings
-
-POOL_GRAPHS = 4
-_START_TIMEOUT_S = 120.0
+from gateway.bench.rig import EngineName, group_names, start_rig, turns
+from gateway.bench.variants import Send, ThroughBareLoop, ThroughDriver, ThroughGateway, Variant
+from gateway.loopback.process_stat import cpu_s
 
 type VariantName = Literal["gateway", "driver", "floor"]
 type KindName = Literal["entities", "facts"]
@@ -32,8 +21,8 @@ VARIANTS: tuple[VariantName, ...] = ("gateway", "driver", "floor")
 
 
 @dataclass(frozen=True, slots=True)
-class WriteBenchOptions:
-    engine: Literal["falkordb", "neo4j"]
+class BatchWriteOptions:
+    engine: EngineName
     cache_dir: Path
     rows: int = 4_000
     """Entities, and as many facts, that every variant writes in one round."""
@@ -42,8 +31,6 @@ class WriteBenchOptions:
     """That count; one more warms up."""
     writers: int = 4
     """Batches that are written side by side, each to a group of its own."""
-    single_rows: int = 200
-    """Writes of one entity, one after the other, for the latency."""
     seed: int = 1
 
 
@@ -57,7 +44,7 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
-class WriteBenchResult:
+class BatchWriteResult:
     engine_version: str
     rates: Mapping[tuple[VariantName, KindName], Rate]
     of_floor: Mapping[KindName, float]
@@ -68,17 +55,15 @@ class WriteBenchResult:
     """User and system time of the engine's process."""
     gateway_rest_memory_mb: float
     """Before the first write, without an embedder."""
-    single_row_p50_ms: float
-    floor_single_row_p50_ms: float
 
 
 @dataclass(frozen=True, slots=True)
 class _Bench:
-    options: WriteBenchOptions
+    options: BatchWriteOptions
     gateway_pid: int
     engine_pid: int
     variants: Mapping[VariantName, Variant]
-    groups: Mapping[VariantName, Sequence[str]]
+    groups: Mapping[str, Sequence[str]]
     engine_version: str
     gateway_rest_memory_mb: float
 
@@ -91,9 +76,9 @@ class _Timing:
     engine_cpu_s: float
 
 
-async def run_write_bench(
-    options: WriteBenchOptions, directory: Path, on_round: Callable[[], None] = lambda: None
-) -> WriteBenchResult:
+async def run_batch_writes(
+    options: BatchWriteOptions, directory: Path, on_round: Callable[[], None] = lambda: None
+) -> BatchWriteResult:
     """Starts one shard and a gateway in `directory`, measures, and stops them.
 
     The variants take turns within every round, so that they meet the same machine, in an order that changes
@@ -108,16 +93,14 @@ async def run_write_bench(
     async with AsyncExitStack() as stack:
         bench = await _start(stack, options, directory)
         for number in range(options.rounds + 1):
-            for name in _turns(number):
+            for name in turns(VARIANTS, number):
                 for kind, timing in (await _round(bench, name, source)).items():
                     if number:
                         timings.setdefault((name, kind), []).append(timing)
             on_round()
-        single_ms = await _single_row_p50_ms(bench, "gateway", source)
-        floor_single_ms = await _single_row_p50_ms(bench, "floor", source)
     rates = {key: [timing.rows / timing.wall_s for timing in some] for key, some in timings.items()}
     kinds: tuple[KindName, ...] = ("entities", "facts")
-    return WriteBenchResult(
+    return BatchWriteResult(
         engine_version=bench.engine_version,
         rates={key: Rate(statistics.median(some), min(some), max(some)) for key, some in rates.items()},
         of_floor={
@@ -135,84 +118,29 @@ async def run_write_bench(
             for key, some in timings.items()
         },
         gateway_rest_memory_mb=bench.gateway_rest_memory_mb,
-        single_row_p50_ms=single_ms,
-        floor_single_row_p50_ms=floor_single_ms,
     )
 
 
-async def _start(stack: AsyncExitStack, options: WriteBenchOptions, directory: Path) -> _Bench:
+async def _start(stack: AsyncExitStack, options: BatchWriteOptions, directory: Path) -> _Bench:
     """One shard, the gateway that founds it, a driver and a bare loop on the same shard."""
-    falkordb = options.engine == "falkordb"
-    fleet = await stack.enter_async_context(
-        EmbeddedFleet(directory, falkordb_shards=int(falkordb), neo4j_shards=int(not falkordb))
-    )
-    gateway = GatewayProcess(
-        directory / "gateway.log",
-        fleet,
-        embedder="none",
-        cache_dir=options.cache_dir,
-        pool_graphs=POOL_GRAPHS,
-    )
-    await stack.enter_async_context(gateway)
-    rest_memory_mb = resident_bytes(gateway.pid) / 1e6
-    client = await stack.enter_async_context(GatewayClient(gateway.address))
-    await client.until_all_shards_answer(timeout_s=_START_TIMEOUT_S)
-    (shard,) = fleet.shards
-    assert shard.pid is not None, "the engine has ended"
-    settings = ShardSettings.model_validate({"id": shard.id, "engine": shard.engine, "url": shard.url})
-    driver = make_driver(Engine(shard.engine.upper()), settings)
-    stack.push_async_callback(driver.close)
-    await driver.open()
-    deadline = Deadline.after(_START_TIMEOUT_S)
-    marker = await driver.read_marker(deadline)
-    assert marker is not None, "the gateway has not founded its fleet"
-    driver.use_marker(marker)
-    loop = _bare_loop(options.engine, shard.id, shard.url)
-    stack.push_async_callback(loop.close)
-    await loop.open()
-    through_driver = ThroughDriver(driver)
-    groups = _group_names(options.writers)
+    rig = await start_rig(stack, options.engine, directory, options.cache_dir, {"gateway": {}})
+    through_driver = ThroughDriver(rig.driver)
+    groups = group_names(VARIANTS, options.writers)
     await through_driver.create_groups(groups["driver"])
+    gateway = rig.gateways["gateway"]
     return _Bench(
         options=options,
         gateway_pid=gateway.pid,
-        engine_pid=shard.pid,
+        engine_pid=rig.engine_pid,
         variants={
-            "gateway": ThroughGateway(client),
+            "gateway": ThroughGateway(gateway.client),
             "driver": through_driver,
-            "floor": ThroughBareLoop(loop),
+            "floor": ThroughBareLoop(rig.loop),
         },
         groups=groups,
-        engine_version=(await driver.describe_schema(deadline)).engine_version,
-        gateway_rest_memory_mb=rest_memory_mb,
+        engine_version=rig.engine_version,
+        gateway_rest_memory_mb=gateway.rest_memory_mb,
     )
-
-
-def _bare_loop(engine: str, shard_id: str, url: str) -> BareLoop:
-    if engine == "falkordb":
-        from drivers.falkordb.bare_loop import FalkorDBBareLoop  # noqa: PLC0415 - one engine's client only
-        from drivers.falkordb.settings import FalkorDBSettings  # noqa: PLC0415
-
-        return FalkorDBBareLoop(shard_id, FalkorDBSettings(url), POOL_GRAPHS)
-    from drivers.neo4j.bare_loop import Neo4jBareLoop  # noqa: PLC0415
-    from drivers.neo4j.settings import Neo4jSettings  # noqa: PLC0415
-
-    return Neo4jBareLoop(shard_id, Neo4jSettings(url))
-
-
-def _group_names(writers: int) -> Mapping[VariantName, Sequence[str]]:
-    """On FalkorDB the groups of a variant lie in the same pooled graphs as those of the others, for writers
-    of one graph wait for each other."""
-    names: dict[VariantName, Sequence[str]] = {}
-    for variant in VARIANTS:
-        candidates = (f"bench-{variant}-{number}" for number in itertools.count())
-        chosen: list[str] = []
-        while len(chosen) < writers:
-            name = next(candidates)
-            if pooled_graph(name, POOL_GRAPHS) == pooled_graphs(POOL_GRAPHS)[len(chosen) % POOL_GRAPHS]:
-                chosen.append(name)
-        names[variant] = chosen
-    return names
 
 
 async def _round(bench: _Bench, name: VariantName, source: RowSource) -> Mapping[KindName, _Timing]:
@@ -240,22 +168,6 @@ async def _round(bench: _Bench, name: VariantName, source: RowSource) -> Mapping
     return timings
 
 
-def _turns(number: int) -> Sequence[VariantName]:
-    """Every variant follows every other equally often in six rounds."""
-    orders = tuple(itertools.permutations(VARIANTS))
-    return orders[number % len(orders)]
-
-
 async def _one_after_the_other(sends: Sequence[Send]) -> None:
     for send in sends:
         await send()
-
-
-async def _single_row_p50_ms(bench: _Bench, name: VariantName, source: RowSource) -> float:
-    latencies: list[float] = []
-    for _ in range(bench.options.single_rows):
-        send = bench.variants[name].prepare(bench.groups[name][0], (source.entity(),))
-        started = time.perf_counter()
-        await send()
-        latencies.append((time.perf_counter() - started) * 1_000)
-    return statistics.median(latencies)

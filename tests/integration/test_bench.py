@@ -1,0 +1,50 @@
+"""`graphgate bench write` at its smallest, as a user runs it."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+GRAPHGATE = Path(sys.executable).with_name("graphgate")
+TIMEOUT_S = 120.0
+KINDS = ("entities", "facts")
+
+
+async def bench(*options: str) -> dict[str, Any]:
+    process = await asyncio.create_subprocess_exec(
+        str(GRAPHGATE), "bench", "write", "--json", *options, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            out, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            await process.wait()
+    assert process.returncode == 0
+    return json.loads(out.decode().splitlines()[-1])
+
+
+async def test_batches() -> None:
+    """The documented keys, with figures that a run of real writes must give."""
+    found = await bench("--rows", "40", "--round-rows", "80", "--rounds", "3", "--writers", "2")
+    for key in (f"{variant}{kind}_per_s" for variant in ("", "driver_", "floor_") for kind in KINDS):
+        low, high = found[f"{key}_range"]
+        assert 0 < low <= found[key] <= high
+    assert found["gateway_cpu_us_per_entity"] >= 0
+    assert 0 < found["gateway_rest_memory_mb"] < 1_000
+
+
+async def test_small_writes() -> None:
+    """Latency of single rows beside the bare loop and an empty call of the same gateway."""
+    found = await bench(
+        "--rows", "1", "--round-rows", "20", "--rounds", "3", "--writers", "4", "--groups", "2"
+    )
+    assert set(found["writes_per_s"]) == {"gateway", "floor"}
+    assert set(found["echo_calls_per_s"]) == {"gateway"}
+    for prefix in ("", "fact_"):
+        for variant in ("gateway", "floor"):
+            quantiles = [found[f"{prefix}{name}_ms"][variant] for name in ("p50", "p95", "p99")]
+            assert quantiles == sorted(quantiles)
+            assert quantiles[0] > 0
