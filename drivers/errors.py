@@ -3,9 +3,11 @@
     GraphgateError
      +- DeadlinePassed            the caller's time is up; nothing was sent for this step
      +- ShardError                has shard_id
-         +- ShardUnavailable      retryable: refused, reset, loading, read-only, out of memory, garbage
+         +- ShardUnavailable      retryable: refused, reset, loading, garbage
+         |   +- ShardImpaired     it answers and cannot do this: read-only, out of memory or disk, locks
          +- ShardTimeout          the engine did not answer in time; a read had no effect
-         +- OutcomeUnknown        a write was sent and its answer was lost: it may have been applied
+         +- OutcomeUnknown        retryable: a sent write lost its answer; it may have been applied
+         |   +- OutcomeUnknownAtDeadline  the answer was not lost but late
          +- ShardOverloaded       retryable: the connection pool or the engine's queue is full
          +- SchemaNotReady        retryable: an index is missing or still being built
          +- ShardIdentityError    not the shard that this address should be
@@ -14,6 +16,7 @@
          |   +- NewerSchema       written by a newer graphgate
          |   +- OlderCopy         an older copy of the disk: acknowledged writes are missing
          +- RowLimitExceeded      one write or read touches more rows than it may
+         +- WriteTooHeavy         one write would hold the shard too long
          +- VectorDimensionMismatch  a query vector does not fit the stored vectors
          +- EngineRefused         the engine rejected a statement: a bug of this driver
 
@@ -59,6 +62,14 @@ class ShardUnavailable(ShardError):
 
     def __init__(self, shard_id: str, why: str) -> None:
         super().__init__(shard_id, f"shard {shard_id} is not available ({why}); retry after a short wait")
+        self.why = why
+
+
+class ShardImpaired(ShardUnavailable):
+    """The engine answered that it cannot do this at present: the connection and what lies behind it are not
+    in doubt, and other calls may well succeed."""
+
+    reason = "SHARD_IMPAIRED"
 
 
 class ShardTimeout(ShardError):
@@ -72,6 +83,8 @@ class ShardTimeout(ShardError):
 
 class OutcomeUnknown(ShardError):
     reason = "OUTCOME_UNKNOWN"
+    retryable = True
+    """Under the same request_id, which makes it the same write."""
 
     def __init__(self, shard_id: str, op_id: str) -> None:
         super().__init__(
@@ -82,6 +95,12 @@ class OutcomeUnknown(ShardError):
 
     def metadata(self) -> dict[str, str]:
         return {"shard": self.shard_id, "op_id": self.op_id, "outcome_unknown": "true"}
+
+
+class OutcomeUnknownAtDeadline(OutcomeUnknown):
+    """The caller's time was up while the write ran."""
+
+    reason = "OUTCOME_UNKNOWN_AT_DEADLINE"
 
 
 class ShardOverloaded(ShardError):
@@ -166,6 +185,29 @@ class RowLimitExceeded(ShardError):
 
     def metadata(self) -> dict[str, str]:
         return {"limit": str(self.limit)}
+
+
+class WriteTooHeavy(ShardError):
+    """Applied at once, the write would make the other callers of the shard wait too long."""
+
+    reason = "WRITE_TOO_HEAVY"
+
+    def __init__(self, shard_id: str, weight: int, weight_max: int) -> None:
+        super().__init__(
+            shard_id,
+            f"the write weighs {weight} (its rows, and its texts in KiB), shard {shard_id} takes "
+            f"{weight_max} at once; split it",
+        )
+        self.weight = weight
+        self.weight_max = weight_max
+
+    def metadata(self) -> dict[str, str]:
+        return {
+            "shard": self.shard_id,
+            "weight": str(self.weight),
+            "limit_name": "write_weight_max",
+            "limit": str(self.weight_max),
+        }
 
 
 class VectorDimensionMismatch(ShardError):

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, cast
 
+from redis import exceptions as redis_errors
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -202,6 +203,22 @@ class Catalog:
         except TimeoutError as error:
             raise CatalogUnavailable("no answer in time") from error
         except (RedisError, OSError) as error:
-            raise CatalogUnavailable(type(error).__name__) from error
+            raise CatalogUnavailable(_why(error)) from error
         except ValueError as error:
             raise CatalogUnavailable("a record in it is unreadable") from error
+
+
+_WHY: tuple[tuple[type[Exception], str], ...] = (
+    (redis_errors.AuthenticationError, "it refuses the credentials; correct user and password"),
+    (redis_errors.BusyLoadingError, "it is loading its data"),
+    (redis_errors.ReadOnlyError, "it is a replica"),
+    (redis_errors.OutOfMemoryError, "it is out of memory"),
+    (redis_errors.TimeoutError, "no answer in time"),
+    (redis_errors.ConnectionError, "no connection"),
+    (OSError, "no connection"),
+)
+
+
+def _why(error: RedisError | OSError) -> str:
+    """For the caller: the error's own text may hold an address."""
+    return next((why for kind, why in _WHY if isinstance(error, kind)), "it refused a command")

@@ -12,6 +12,10 @@ from shard_router.errors import CatalogUnavailable, FleetNotFounded
 from shard_router.fleet_identity import FleetIdentity, check_known, check_readable
 from shard_router.founding import ConfiguredShard, Founding
 
+PING_S_MAX = 5.0
+"""Of an answer to anything at all: less than admission may take, so that a shard which accepts connections
+and never answers is known as such, and tried anew, soon."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Memory:
@@ -71,7 +75,7 @@ class Charter:
         # Before the marker: a beat that another gateway gives meanwhile is no sign of an older copy.
         memory = await self._memory_of(shard_id, deadline)
         driver = self._drivers[shard_id]
-        await driver.ping(deadline)
+        await driver.ping(deadline.within(PING_S_MAX))
         marker = await driver.read_marker(deadline)
         if marker is None and memory.each():
             raise WipedShard(shard_id)
@@ -86,8 +90,8 @@ class Charter:
         await self._remember(shard_id, marker, deadline)
         return marker
 
-    async def recheck(self, shard_id: str, wrote: bool, deadline: Deadline) -> None:
-        """For a shard in use: is it still the same, and not older? `wrote` advances its beat.
+    async def recheck(self, shard_id: str, wrote: bool, deadline: Deadline) -> ShardMarker:
+        """The marker of a shard in use: is it still the same, and not older? `wrote` advances its beat.
 
         Raises as admit does.
         """
@@ -101,6 +105,7 @@ class Charter:
         if wrote:
             marker = await self._advance(marker, deadline)
         await self._remember(shard_id, marker, deadline)
+        return marker
 
     async def _established(self, deadline: Deadline) -> FleetIdentity:
         async with self._establishing:

@@ -1,13 +1,20 @@
 """How many calls this gateway has running at one shard, and how many may wait for their turn."""
 
 import asyncio
+from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from drivers.deadline import Deadline
-from drivers.errors import DeadlinePassed
+from drivers.errors import ShardTimeout
 from shard_router.errors import ShardGateFull
+
+BEFORE_THIS_ONE = "the calls before this one"
+
+caller: ContextVar[str] = ContextVar("caller", default="")
+"""Whose call this is: callers take turns, so that one with many calls does not hold up one with few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +26,14 @@ class GateLimits:
 
 
 class ShardGate:
-    """First come, first served. One slow shard fills its own gate and no other."""
+    """Callers in turn, the calls of each first come, first served. One slow shard fills its own gate and
+    no other."""
 
     def __init__(self, shard_id: str, limits: GateLimits) -> None:
         self._shard_id = shard_id
         self._limits = limits
-        self._slots = asyncio.Semaphore(limits.calls_max)
+        self._queues: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+        """Of callers with waiting calls, the next one first."""
         self._waiting = 0
         self._running = 0
 
@@ -38,26 +47,55 @@ class ShardGate:
 
     @asynccontextmanager
     async def slot(self, deadline: Deadline) -> AsyncGenerator[None]:
-        """Raises ShardGateFull at once when the queue is full, DeadlinePassed while waiting."""
-        if self._slots.locked():
+        """Raises ShardGateFull at once when the queue is full, ShardTimeout while waiting."""
+        if self._running >= self._limits.calls_max:
             await self._wait(deadline)
         else:
-            await self._slots.acquire()
-        self._running += 1
+            self._running += 1
         try:
             yield
         finally:
-            self._running -= 1
-            self._slots.release()
+            self._pass_on()
 
     async def _wait(self, deadline: Deadline) -> None:
+        """Returns with a slot that another call has left to this one."""
         if self._waiting >= self._limits.waiting_max:
             raise ShardGateFull(self._shard_id, self._limits.calls_max, self._limits.waiting_max)
+        key, turn = caller.get(), asyncio.get_running_loop().create_future()
+        self._queues.setdefault(key, deque()).append(turn)
         self._waiting += 1
         try:
             async with asyncio.timeout(deadline.remaining_s()):
-                await self._slots.acquire()
-        except TimeoutError as error:
-            raise DeadlinePassed(f"a slot at shard {self._shard_id} was free") from error
-        finally:
+                await turn
+        except BaseException as error:
+            if turn.done() and not turn.cancelled():
+                self._pass_on()
+            else:
+                self._leave_queue(key, turn)
+            if isinstance(error, TimeoutError):
+                raise ShardTimeout(self._shard_id, BEFORE_THIS_ONE) from error
+            raise
+
+    def _leave_queue(self, key: str, turn: asyncio.Future[None]) -> None:
+        queue = self._queues.get(key, ())
+        # Not if its turn came after it was cancelled and before it got here.
+        if turn in queue:
             self._waiting -= 1
+            self._queues[key].remove(turn)
+            if not self._queues[key]:
+                del self._queues[key]
+
+    def _pass_on(self) -> None:
+        """The slot of a call that has ended: to the next caller's first call, else it is free."""
+        while self._queues:
+            key, queue = next(iter(self._queues.items()))
+            turn = queue.popleft()
+            if queue:
+                self._queues.move_to_end(key)
+            else:
+                del self._queues[key]
+            self._waiting -= 1
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._running -= 1

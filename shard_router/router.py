@@ -6,7 +6,7 @@ from random import Random
 
 from drivers.contract import Fence, ShardDriver
 from drivers.deadline import Deadline
-from drivers.errors import GraphgateError, ShardIdentityError, ShardUnavailable
+from drivers.errors import GraphgateError, ShardIdentityError, ShardImpaired, ShardUnavailable
 from shard_router.backoff import Backoff
 from shard_router.catalog_port import PlacementCatalog
 from shard_router.clock import Clock, SystemClock
@@ -16,6 +16,7 @@ from shard_router.fleet import Fleet
 from shard_router.placement import Placement
 from shard_router.placement_hints import HintSettings, PlacementHints
 from shard_router.placing import Placing
+from shard_router.recently_asked import RecentlyAsked
 from shard_router.root_register import RootRegister
 from shard_router.routing import GroupPage, Located, Route, ShardReply
 from shard_router.scope import Scope
@@ -57,6 +58,7 @@ class Router:
         register = RootRegister(fleet, self._clock.wall_us)
         self._placing = Placing(fleet, register, self._hints)
         self._fan_out = FanOut(fleet)
+        self._asked_elsewhere = RecentlyAsked[Placement](self._clock)
         self._scope = Scope(fleet, register, self._hints, self._fan_out)
         flight_s_max = self._settings.lookup_s_max
         self._finds = SingleFlight[str, Placement | None]("the group's placement", flight_s_max)
@@ -130,6 +132,9 @@ class Router:
                 # The first time a hint was old; from then on an owner is changing: give it time.
                 if attempt > 1:
                     await self._pause(attempt - 1, deadline)
+            except ShardImpaired:
+                # It answered, and its fence did not object.
+                raise
             except (ShardUnavailable, ShardUnknown, ShardIdentityError) as error:
                 if placement is None:
                     raise
@@ -159,12 +164,20 @@ class Router:
         )
 
     async def _elsewhere(self, tried: Placement, error: GraphgateError, deadline: Deadline) -> Placement:
-        """Where the register places the group, if that is another place; else raises `error`."""
+        """Where the register places the group, if that is another place; else raises `error`.
+
+        Not asked again for a while after such an answer: the calls to the groups of a shard that is away
+        would cost its neighbours and the catalog as much as if it were there.
+        """
+        if self._asked_elsewhere.lately(tried):
+            raise error
         try:
             placement = await self._find_again(tried, deadline)
         except GraphgateError:
+            self._asked_elsewhere.note(tried)
             raise error from None
         if placement.place == tried.place:
+            self._asked_elsewhere.note(placement)
             raise error
         return placement
 

@@ -5,6 +5,10 @@
         |  +--no answer--> UNREACHABLE --tried again, ever more slowly--> READY
         +--wrong shard--> REFUSED ------tried again, ever more slowly--> READY
 
+A lost connection is a doubt: the next call waits until the shard has been admitted anew. A call whose time
+ran out only brings the next check forward, for a shard is not to be taken from all because one caller was in
+a hurry. A shard that answers that it cannot (out of memory, read-only) stays READY, with its problem noted.
+
 One task per shard connects, checks and beats, so that a shard that comes back meets one connection
 attempt per gateway and not one per waiting call.
 """
@@ -18,15 +22,23 @@ from random import Random
 
 from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
-from drivers.errors import GraphgateError, OutcomeUnknown, ShardIdentityError, ShardUnavailable
+from drivers.errors import (
+    GraphgateError,
+    OutcomeUnknown,
+    OutcomeUnknownAtDeadline,
+    ShardIdentityError,
+    ShardImpaired,
+    ShardTimeout,
+    ShardUnavailable,
+)
 from shard_router.backoff import Backoff
 from shard_router.charter import Charter
 from shard_router.clock import Clock
-from shard_router.gate import ShardGate
+from shard_router.gate import BEFORE_THIS_ONE, ShardGate
 
 _LOG = logging.getLogger(__name__)
 
-_RECONNECT = Backoff(first_s=0.2, pause_s_max=15.0)
+_RECONNECT = Backoff(first_s=0.2, pause_s_max=2.0)
 
 
 class LinkState(StrEnum):
@@ -46,6 +58,8 @@ class LinkSettings:
     check_interval_s: float = 5.0
     """Between checks of a shard in use. Interval and timeout together stay within the 10 s in which
     a shard that is written to must beat."""
+    early_check_s_min: float = 1.0
+    """Between the last check and one that a call without an answer brings forward."""
     reconnect: Backoff = _RECONNECT
 
 
@@ -76,6 +90,9 @@ class ShardLink:
         self._answered = asyncio.Event()
         """Set while the state is READY or REFUSED: the shard has said what it is."""
         self._doubt = asyncio.Event()
+        """The connection was lost: connect anew."""
+        self._suspicion = asyncio.Event()
+        """A call was not answered in time, or there is a doubt: look at the shard early."""
         self._wrote = False
 
     @property
@@ -88,7 +105,7 @@ class ShardLink:
 
     @property
     def problem(self) -> GraphgateError | None:
-        """Why the shard is UNREACHABLE or REFUSED."""
+        """Why the shard is UNREACHABLE or REFUSED, or READY and not well."""
         return self._problem
 
     async def decided(self, deadline: Deadline) -> None:
@@ -112,10 +129,12 @@ class ShardLink:
     ) -> T:
         """Runs the call on the checked shard. `writes` keeps the shard's beat going.
 
-        Raises ShardGateFull, ShardUnavailable or ShardIdentityError without calling, else what the
-        call raises.
+        Raises ShardGateFull, ShardTimeout, ShardUnavailable or ShardIdentityError without calling, else
+        what the call raises.
         """
         async with self.gate.slot(deadline):
+            if not deadline.remaining_s():
+                raise ShardTimeout(self.shard_id, BEFORE_THIS_ONE)
             if self._state is LinkState.CONNECTING:
                 await self.decided(deadline)
             self._check_ready()
@@ -123,10 +142,16 @@ class ShardLink:
             self._wrote |= writes
             try:
                 return await call(self._driver)
+            except ShardImpaired:
+                raise
+            except (ShardTimeout, OutcomeUnknownAtDeadline):
+                self._suspicion.set()
+                raise
             except (ShardUnavailable, OutcomeUnknown):
                 if generation == self._generation and self._state is LinkState.READY:
                     self._enter(LinkState.CONNECTING, None)
                     self._doubt.set()
+                    self._suspicion.set()
                 raise
 
     def _check_ready(self) -> None:
@@ -136,8 +161,7 @@ class ShardLink:
             case LinkState.REFUSED if self._problem is not None:
                 raise self._problem.with_traceback(None)
             case _:
-                why = "not connected" if self._problem is None else type(self._problem).__name__
-                raise ShardUnavailable(self.shard_id, why) from self._problem
+                raise ShardUnavailable(self.shard_id, _why(self._problem)) from self._problem
 
     # --- the one task of the shard ----------------------------------------------------------------
 
@@ -160,28 +184,44 @@ class ShardLink:
         self._driver.use_marker(marker)
         await self._driver.ensure_schema(Deadline.after(self._settings.schema_timeout_s))
         self._doubt.clear()
+        self._suspicion.clear()
         self._generation += 1
         self._enter(LinkState.READY, None)
         self._on_ready()
 
     async def _stay(self) -> GraphgateError | None:
         """Until there is a doubt (None: connect anew at once) or a certainty that it is refused."""
-        while not await self._clock.wait(self._doubt, self._settings.check_interval_s):
+        while not await self._doubt_until_the_next_check():
             problem = await self._attempt(self._check)
             if isinstance(problem, ShardIdentityError):
                 return problem
-            if problem is not None:
+            if self._doubt.is_set():
+                break
+            if problem is not None and not isinstance(problem, ShardImpaired):
                 self._enter(LinkState.CONNECTING, None)
                 return None
+            self._enter(LinkState.READY, problem)
         return None
+
+    async def _doubt_until_the_next_check(self) -> bool:
+        """Whether there is a doubt; False when a check is due."""
+        settings, began_s = self._settings, self._clock.monotonic_s()
+        if await self._clock.wait(self._suspicion, settings.check_interval_s) and not self._doubt.is_set():
+            early_s = began_s + settings.early_check_s_min - self._clock.monotonic_s()
+            if early_s > 0:
+                await self._clock.wait(self._doubt, early_s)
+        self._suspicion.clear()
+        return self._doubt.is_set()
 
     async def _check(self) -> None:
         wrote, self._wrote = self._wrote, False
         try:
-            await self._charter.recheck(self.shard_id, wrote, Deadline.after(self._settings.check_timeout_s))
+            deadline = Deadline.after(self._settings.check_timeout_s)
+            marker = await self._charter.recheck(self.shard_id, wrote, deadline)
         except BaseException:
             self._wrote |= wrote
             raise
+        self._driver.use_marker(marker)
 
     async def _attempt(self, step: Callable[[], Awaitable[None]]) -> GraphgateError | None:
         try:
@@ -214,3 +254,13 @@ class ShardLink:
             self._answered.set()
         else:
             self._answered.clear()
+
+
+def _why(problem: GraphgateError | None) -> str:
+    match problem:
+        case None:
+            return "not connected"
+        case ShardUnavailable():
+            return f"not connected, {problem.why}"
+        case _:
+            return f"not connected, {problem.reason}"

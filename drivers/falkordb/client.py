@@ -6,14 +6,25 @@ from typing import Any, cast
 
 import hiredis
 
+from drivers.contract import ShardMarker
 from drivers.deadline import Deadline
-from drivers.errors import OutcomeUnknown, ShardError, ShardTimeout, ShardUnavailable
+from drivers.errors import (
+    OutcomeUnknown,
+    OutcomeUnknownAtDeadline,
+    ShardError,
+    ShardTimeout,
+    ShardUnavailable,
+)
 from drivers.falkordb.connection import Connection, ConnectionBroken, ReplyRefused
-from drivers.falkordb.errors import NO_SUCH_GRAPH, classify
+from drivers.falkordb.errors import NO_SUCH_GRAPH, NOT_PRIMARY, classify
+from drivers.falkordb.graphs import MARKER_GRAPH
 from drivers.falkordb.parameters import Parameter, statement
 from drivers.falkordb.pool import ConnectionPool
+from drivers.falkordb.queries import READ_MARKER
 from drivers.falkordb.records import records
 from drivers.falkordb.settings import FalkorDBSettings
+from drivers.fence_codec import decode_marker
+from drivers.marker_proof import REPLACED, proves
 
 REPLY_RESERVE = 0.1
 """Share of the remaining time, at most REPLY_RESERVE_S_MAX, in which the engine's own timeout can still
@@ -30,6 +41,7 @@ class GraphClient:
         self._shard_id = shard_id
         self._settings = settings
         self._pool = ConnectionPool(shard_id, settings)
+        self._marker: ShardMarker | None = None
 
     @property
     def shard_id(self) -> str:
@@ -38,6 +50,10 @@ class GraphClient:
     @property
     def graphs_at_once_max(self) -> int:
         return self._settings.graphs_at_once_max
+
+    def use_marker(self, marker: ShardMarker) -> None:
+        """What every new connection has to show before a query on a group is sent on it."""
+        self._marker = marker
 
     def close(self) -> None:
         self._pool.close()
@@ -75,7 +91,7 @@ class GraphClient:
             return await connection.call(*self._command("GRAPH.QUERY", graph, query, connection, deadline))
 
         try:
-            return records(await self._run(once, deadline, what, op_id=op_id))
+            return records(await self._run(once, deadline, what, graph=graph, op_id=op_id))
         except ReplyRefused as refused:
             raise classify(self._shard_id, str(refused), what) from refused
 
@@ -86,7 +102,7 @@ class GraphClient:
             return await connection.call(*parts)
 
         try:
-            return await self._run(once, deadline, what)
+            return await self._run(once, deadline, what, graph=MARKER_GRAPH)
         except ReplyRefused as refused:
             raise classify(self._shard_id, str(refused), what) from refused
 
@@ -97,11 +113,11 @@ class GraphClient:
             return await connection.call(*self._command(verb, graph, query, connection, deadline))
 
         try:
-            return await self._run(once, deadline, what)
+            return await self._run(once, deadline, what, graph=graph)
         except ShardUnavailable as error:
             if not isinstance(error.__cause__, ConnectionBroken) or not error.__cause__.sent:
                 raise
-        return await self._run(once, deadline, what, fresh=True)
+        return await self._run(once, deadline, what, graph=graph, fresh=True)
 
     async def _run(
         self,
@@ -109,30 +125,64 @@ class GraphClient:
         deadline: Deadline,
         what: str,
         *,
+        graph: str,
         op_id: str | None = None,
         fresh: bool = False,
     ) -> object:
-        """ReplyRefused for an error reply; every other failure typed."""
+        """ReplyRefused for an error reply; every other failure typed. What is asked of the marker's graph
+        needs no proof: it is the proof."""
         deadline.check(what)
         sent = False
         try:
             async with self._pool.connection(deadline, fresh=fresh) as connection:
+                if graph != MARKER_GRAPH and not connection.proven:
+                    await self._prove(connection, deadline)
                 deadline.check(what)
                 sent = True
                 async with asyncio.timeout(deadline.remaining_s()):
-                    reply = await once(connection)
+                    reply = await self._answer(once, connection)
         except ConnectionBroken as broken:
             raise self._lost(broken, op_id) from broken
         except TimeoutError as error:
             if not sent:
                 raise ShardUnavailable(self._shard_id, "no connection before the deadline") from error
             if op_id is not None:
-                raise OutcomeUnknown(self._shard_id, op_id) from error
+                raise OutcomeUnknownAtDeadline(self._shard_id, op_id) from error
             raise ShardTimeout(self._shard_id, what) from error
         refused = _nested_error(reply)
         if refused is not None:
             raise refused
         return reply
+
+    async def _answer(
+        self, once: Callable[[Connection], Awaitable[object]], connection: Connection
+    ) -> object:
+        try:
+            return await once(connection)
+        except ReplyRefused as refused:
+            if str(refused).startswith(NOT_PRIMARY):
+                self._pool.retire(connection)
+            raise
+
+    async def _prove(self, connection: Connection, deadline: Deadline) -> None:
+        """Behind a new connection may be another process than before, on other data."""
+        admitted = self._marker
+        if admitted is None:
+            return
+        command = self._command("GRAPH.RO_QUERY", MARKER_GRAPH, READ_MARKER.encode(), connection, deadline)
+        try:
+            async with asyncio.timeout(deadline.remaining_s()):
+                found = records(await connection.call(*command))
+        except ConnectionBroken as broken:
+            raise ConnectionBroken(broken.why, sent=False) from broken
+        except ReplyRefused as refused:
+            if NO_SUCH_GRAPH not in str(refused):
+                raise
+            found = []
+        if not proves(decode_marker(found[0]) if found else None, admitted):
+            connection.close()
+            raise ConnectionBroken(REPLACED, sent=False)
+        connection.proven = True
 
     def _lost(self, broken: ConnectionBroken, op_id: str | None) -> ShardError:
         if broken.sent and op_id is not None:

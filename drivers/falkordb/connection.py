@@ -43,6 +43,8 @@ class Connection(asyncio.Protocol):
         """On the loop's clock."""
         self.timeout_ms_max = 0
         """The server's TIMEOUT_MAX; 0 when it has none."""
+        self.proven = False
+        """It leads to the shard that was admitted."""
 
     @classmethod
     async def open(cls, settings: FalkorDBSettings, tls: ssl.SSLContext | None) -> "Connection":

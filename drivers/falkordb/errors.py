@@ -5,6 +5,7 @@ from drivers.errors import (
     EngineRefused,
     SchemaNotReady,
     ShardError,
+    ShardImpaired,
     ShardOverloaded,
     ShardTimeout,
     ShardUnavailable,
@@ -19,6 +20,13 @@ NO_SUCH_INDEX = "no such index"
 
 _UNAVAILABLE: tuple[tuple[str, str], ...] = (
     ("LOADING", "it is loading its data"),
+    ("NOAUTH", "it asks for credentials; correct user and password"),
+    ("HELLO must be called with the client already authenticated", "it asks for credentials"),
+    ("WRONGPASS", "it refuses the credentials; correct user and password"),
+    ("max number of clients reached", "it has no place for another connection"),
+    ("unknown command", "it has no FalkorDB module; correct the address"),
+)
+_IMPAIRED: tuple[tuple[str, str], ...] = (
     ("BUSY ", "a script blocks it"),
     ("READONLY", "it is a replica"),
     ("MASTERDOWN", "it is a replica without its primary"),
@@ -26,14 +34,11 @@ _UNAVAILABLE: tuple[tuple[str, str], ...] = (
     ("OOM ", "it is out of memory"),
     ("MISCONF", "it cannot persist writes"),
     ("NOREPLICAS", "it has too few replicas"),
-    ("NOAUTH", "it asks for credentials; correct user and password"),
-    ("HELLO must be called with the client already authenticated", "it asks for credentials"),
-    ("WRONGPASS", "it refuses the credentials; correct user and password"),
     ("NOPERM", "it denies the user a command; give the user all GRAPH commands"),
-    ("max number of clients reached", "it has no place for another connection"),
-    ("unknown command", "it has no FalkorDB module; correct the address"),
     ("Query's mem consumption exceeded capacity", "a query needs more memory than QUERY_MEM_CAPACITY"),
 )
+NOT_PRIMARY = ("READONLY", "MASTERDOWN")
+"""How the answers begin after which another server may be the primary."""
 
 
 def classify(shard_id: str, text: str, what: str) -> ShardError:
@@ -42,6 +47,9 @@ def classify(shard_id: str, text: str, what: str) -> ShardError:
     for prefix, why in _UNAVAILABLE:
         if text.startswith(prefix):
             return ShardUnavailable(shard_id, why)
+    for prefix, why in _IMPAIRED:
+        if text.startswith(prefix):
+            return ShardImpaired(shard_id, why)
     if text.startswith("Query timed out"):
         return ShardTimeout(shard_id, what)
     if text.startswith("Max pending queries exceeded"):

@@ -10,6 +10,9 @@ from drivers.errors import ShardOverloaded
 from drivers.falkordb.connection import Connection
 from drivers.falkordb.settings import FalkorDBSettings
 
+PRIMARY_LOOKUP_S_MIN = 1.0
+"""Age below which a connection to a server that is not the primary is kept."""
+
 
 class ConnectionPool:
     """At most `size` commands run at once; more wait for a place within their deadline."""
@@ -53,6 +56,12 @@ class ConnectionPool:
             connection.close()
         self._idle.clear()
 
+    def retire(self, connection: Connection) -> None:
+        """After the answer of a server that is not the primary any more: the next connection looks the
+        address up anew. A young one stays, so that refused calls do not connect once each."""
+        if self._age_s(connection) > PRIMARY_LOOKUP_S_MIN:
+            connection.close()
+
     async def _take_place(self, deadline: Deadline) -> None:
         if not self._places.locked():
             await self._places.acquire()
@@ -86,5 +95,7 @@ class ConnectionPool:
             self._idle.pop(0).close()
 
     def _is_old(self, connection: Connection) -> bool:
-        age_s = asyncio.get_running_loop().time() - connection.opened_at_s
-        return age_s > self._settings.connection_lifetime_s
+        return self._age_s(connection) > self._settings.connection_lifetime_s
+
+    def _age_s(self, connection: Connection) -> float:
+        return asyncio.get_running_loop().time() - connection.opened_at_s

@@ -6,16 +6,17 @@ every commit that it has acknowledged.
 """
 
 import asyncio
-import itertools
 import math
 import ssl
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Mapping
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
+from contextvars import ContextVar
 from typing import Any, LiteralString, cast
 
 from neo4j import (
     READ_ACCESS,
     WRITE_ACCESS,
+    Address,
     AsyncDriver,
     AsyncGraphDatabase,
     Query,
@@ -28,7 +29,8 @@ from neo4j.exceptions import DriverError, Neo4jError
 
 from drivers.deadline import Deadline
 from drivers.errors import EngineRefused, ShardOverloaded, ShardTimeout, ShardUnavailable
-from drivers.neo4j.errors import SCHEMA_EXISTS, Repeat, classify
+from drivers.marker_proof import REPLACED
+from drivers.neo4j.errors import SCHEMA_EXISTS, GarbledAnswer, Repeat, classify, is_garbled
 from drivers.neo4j.queries import LargeStatement
 from drivers.neo4j.settings import Neo4jSettings
 
@@ -42,8 +44,28 @@ _PAUSE_S = 0.01
 _SHARE_FOR_CONNECTING = 0.9
 """Of the time left. What runs out of it has certainly sent nothing, and the driver says so; only then does
 the whole deadline tell that a write was sent."""
+_CLOSE_S_MAX = 1.0
+"""Of taking leave of a server that may not listen any more."""
 _TIMEOUT_S_MIN = 0.001
 """The protocol counts milliseconds, and 0 means no limit."""
+
+
+_may_connect: ContextVar[bool] = ContextVar("may_connect", default=False)
+"""Whether what runs here may be sent on a connection that has yet to be made."""
+
+
+@contextmanager
+def to_any_server() -> Generator[None]:
+    """Statements inside may go to whatever server is there: they ask who it is."""
+    token = _may_connect.set(True)
+    try:
+        yield
+    finally:
+        _may_connect.reset(token)
+
+
+class _NewConnection(Exception):
+    """Nothing was sent: a connection would have to be made first, behind which may be another server."""
 
 
 class _Unprinted(dict[str, Any]):
@@ -70,6 +92,7 @@ class Neo4jClient:
         self._places = asyncio.Semaphore(self._place_count)
         self._compiling: dict[LargeStatement, asyncio.Lock] = {}
         self._compiled: set[LargeStatement] = set()
+        self._proof: Callable[[Deadline], Awaitable[bool]] | None = None
 
     def open(self) -> None:
         """Sends nothing. OSError when a certificate file cannot be read or used."""
@@ -88,13 +111,41 @@ class Neo4jClient:
             telemetry_disabled=True,
             notifications_min_severity="OFF",
             user_agent="graphgate",
+            resolver=self._resolve,
             **(_tls_options(settings) if address.tls else {}),
         )
 
+    async def reopen(self) -> None:
+        """Ends every connection that there is. The driver would keep one whose server talks nonsense."""
+        driver, self._driver = self._driver, None
+        if driver is not None:
+            self.open()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_CLOSE_S_MAX):
+                    await driver.close()
+
     async def close(self) -> None:
-        if self._driver is not None:
-            await self._driver.close()
-            self._driver = None
+        driver, self._driver = self._driver, None
+        if driver is not None:
+            await driver.close()
+
+    def use_proof(self, proof: Callable[[Deadline], Awaitable[bool]] | None) -> None:
+        """`proof` tells whether the server that answers now is the shard that was admitted. It is asked
+        before each new connection that is made for another statement than those in to_any_server()."""
+        self._proof = proof
+
+    def _resolve(self, address: Address) -> Iterable[Address]:
+        """The driver's pool opens connections unseen, in the middle of sending a statement; this is what it
+        calls just before."""
+        if self._proof is not None and not _may_connect.get():
+            raise _NewConnection
+        return [address]
+
+    async def _prove(self, deadline: Deadline) -> None:
+        """Raises ShardUnavailable. A process that is replaced takes longer to come up than the connection
+        that is opened right after this."""
+        if self._proof is not None and not await self._proof(deadline):
+            raise ShardUnavailable(self.shard_id, REPLACED)
 
     async def read(
         self, text: str, parameters: Mapping[str, Any], what: str, deadline: Deadline
@@ -109,10 +160,16 @@ class Neo4jClient:
         return await self._attempt(text, parameters, what, None, WRITE_ACCESS, deadline)
 
     async def write(
-        self, text: str, parameters: Mapping[str, Any], what: str, op_id: str, deadline: Deadline
+        self,
+        text: str,
+        parameters: Mapping[str, Any],
+        what: str,
+        op_id: str,
+        deadline: Deadline,
+        engine_limit_s: float = 0.0,
     ) -> list[Record]:
         """The records of a statement that must not run twice; OutcomeUnknown names `op_id`."""
-        return await self._attempt(text, parameters, what, op_id, WRITE_ACCESS, deadline)
+        return await self._attempt(text, parameters, what, op_id, WRITE_ACCESS, deadline, engine_limit_s)
 
     async def prepare(self, statement: LargeStatement, deadline: Deadline) -> None:
         """Has the server compile a statement before its first use, and again after a lost connection,
@@ -161,18 +218,27 @@ class Neo4jClient:
     ) -> list[Record]:
         """`engine_limit_s` 0: query_timeout_s_max."""
         engine_limit_s = engine_limit_s or self._settings.query_timeout_s_max
-        for attempt in itertools.count(1):
+        attempt, proven = 0, False
+        while True:
             deadline.check(what)
+            attempt += 1
             try:
-                return await self._run(text, parameters, access, deadline, engine_limit_s)
-            except (Neo4jError, DriverError, OSError) as error:
+                with to_any_server() if proven else nullcontext():
+                    return await self._run(text, parameters, access, deadline, engine_limit_s)
+            except _NewConnection:
+                await self._prove(deadline)
+                attempt, proven = attempt - 1, True
+                continue
+            except (Neo4jError, DriverError, OSError, GarbledAnswer) as error:
+                if isinstance(error, GarbledAnswer):
+                    await self.reopen()
                 failure = classify(error, self.shard_id, what, op_id)
                 if failure.connection_lost:
+                    proven = False
                     self._compiled.clear()
                 if attempt >= attempts_max[failure.repeat]:
                     raise failure.error from error
             await asyncio.sleep(min(_PAUSE_S * attempt, deadline.remaining_s()))
-        raise AssertionError
 
     async def _run(
         self,
@@ -201,8 +267,13 @@ class Neo4jClient:
             ):
                 # A task that is cancelled here leaves the session with CancelledError, upon which the
                 # driver closes the connection instead of returning it with an answer unread.
-                result = await session.run(query, {"p": _Unprinted(parameters)})
-                return await result.values()
+                try:
+                    result = await session.run(query, {"p": _Unprinted(parameters)})
+                    return await result.values()
+                except Exception as error:
+                    if not is_garbled(error):
+                        raise
+                    raise GarbledAnswer from error
 
     @asynccontextmanager
     async def _place(self, deadline: Deadline) -> AsyncGenerator[None]:

@@ -9,6 +9,7 @@ What a failure says about a write that was sent:
   both retryable, which is right for reads only.
 """
 
+import struct
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -23,7 +24,9 @@ from drivers.errors import (
     EngineRefused,
     GraphgateError,
     OutcomeUnknown,
+    OutcomeUnknownAtDeadline,
     SchemaNotReady,
+    ShardImpaired,
     ShardOverloaded,
     ShardTimeout,
     ShardUnavailable,
@@ -73,19 +76,36 @@ _NO_INDEX = frozenset(
         "Neo.DatabaseError.Schema.IndexNotFound",
     }
 )
-_NOT_DONE: tuple[tuple[str, str], ...] = (
+_IMPAIRED: tuple[tuple[str, str], ...] = (
     ("Neo.TransientError.General.MemoryPoolOutOfMemoryError", "a transaction needs more memory than it may"),
-    ("Neo.ClientError.Security.", "it refuses the credentials; correct user and password"),
-    ("Neo.ClientError.Database.DatabaseNotFound", "it has no such database"),
     ("Neo.ClientError.Cluster.NotALeader", "it is a replica"),
     ("Neo.ClientError.General.ForbiddenOnReadOnlyDatabase", "it is read-only"),
     ("Neo.ClientError.General.WriteOnReadOnlyAccessDatabase", "it is read-only"),
+)
+_NOT_DONE: tuple[tuple[str, str], ...] = (
+    ("Neo.ClientError.Security.", "it refuses the credentials; correct user and password"),
+    ("Neo.ClientError.Database.DatabaseNotFound", "it has no such database"),
 )
 """Codes, or how they begin, with what the shard cannot do at present."""
 
 _REFUSED = ("Neo.ClientError.", "Neo.DatabaseError.Statement.", "Neo.DatabaseError.Schema.")
 _NO_FULLTEXT_INDEX = "There is no such fulltext schema index"
 _STILL_POPULATING = "Index is still populating"
+
+
+_UNREADABLE = (ValueError, AttributeError, LookupError, struct.error)
+"""What the driver lets out when it cannot read an answer."""
+
+
+class GarbledAnswer(Exception):
+    """What came is no Bolt; the connection is of no use any more."""
+
+
+def is_garbled(error: Exception) -> bool:
+    """Whether the error came from reading an answer, and not from writing parameters, which is a bug here."""
+    return isinstance(error, _UNREADABLE) and not (
+        isinstance(error, UnicodeEncodeError) or str(error).startswith("Values of type")
+    )
 
 
 class Repeat(StrEnum):
@@ -120,8 +140,11 @@ def classify(error: Exception, shard_id: str, what: str, op_id: str | None) -> F
         case ServiceUnavailable() if str(error).startswith(NOT_CONNECTED):
             return Failure(ShardUnavailable(shard_id, "no connection"), connection_lost=True)
         case TimeoutError():
-            late = ShardTimeout(shard_id, what) if op_id is None else OutcomeUnknown(shard_id, op_id)
-            return Failure(late)
+            if op_id is None:
+                return Failure(ShardTimeout(shard_id, what))
+            return Failure(OutcomeUnknownAtDeadline(shard_id, op_id))
+        case GarbledAnswer():
+            return _lost(shard_id, op_id, "the answer is no Bolt")
         case _:
             return _lost(shard_id, op_id, "the connection was lost")
 
@@ -133,10 +156,13 @@ def _server(error: Neo4jError, shard_id: str, what: str, op_id: str | None) -> F
     for prefix, why in _NOT_DONE:
         if code.startswith(prefix):
             return Failure(ShardUnavailable(shard_id, why))
+    for prefix, why in _IMPAIRED:
+        if code.startswith(prefix):
+            return Failure(ShardImpaired(shard_id, why))
     if code in _TIMED_OUT:
         return Failure(ShardTimeout(shard_id, f"{what}, which was rolled back"))
     if code in _ROLLED_BACK_AND_FREE_TO_REPEAT:
-        return Failure(ShardUnavailable(shard_id, f"{what} met locks of others"), Repeat.ANY)
+        return Failure(ShardImpaired(shard_id, f"{what} met locks of others"), Repeat.ANY)
     if code in _FULL:
         return Failure(ShardOverloaded(shard_id, code.rpartition(".")[2], 0))
     if code in _NO_INDEX or _NO_FULLTEXT_INDEX in text or _STILL_POPULATING in text:

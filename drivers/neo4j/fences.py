@@ -6,7 +6,7 @@ from drivers.contract import Fence, GroupRef, ShardMarker
 from drivers.deadline import Deadline
 from drivers.fence_codec import decode_fence, decode_marker, encode_fence, encode_marker
 from drivers.neo4j import records
-from drivers.neo4j.client import Neo4jClient
+from drivers.neo4j.client import Neo4jClient, to_any_server
 from drivers.neo4j.queries_fences import (
     ADVANCE_BEAT,
     CREATE_FENCE,
@@ -27,25 +27,29 @@ class Fences:
         self._client = client
 
     async def ping(self, deadline: Deadline) -> None:
-        await self._client.read(PING, {}, "ping", deadline)
+        with to_any_server():
+            await self._client.read(PING, {}, "ping", deadline)
 
     async def read_marker(self, deadline: Deadline) -> ShardMarker | None:
-        found = await self._client.read(READ_MARKER, {"key": _KEY}, "read_marker", deadline)
+        with to_any_server():
+            found = await self._client.read(READ_MARKER, {"key": _KEY}, "read_marker", deadline)
         return decode_marker(found[0][0]) if found else None
 
     async def create_marker(self, marker: ShardMarker, deadline: Deadline) -> ShardMarker:
         # MERGE is atomic only under the uniqueness constraint, and a shard is founded before ensure_schema.
-        await self._client.define(MARKER_RULE.create, deadline)
-        ((values,),) = await self._client.repeatable(
-            CREATE_MARKER, {"key": _KEY, "marker": encode_marker(marker)}, "create_marker", deadline
-        )
+        with to_any_server():
+            await self._client.define(MARKER_RULE.create, deadline)
+            ((values,),) = await self._client.repeatable(
+                CREATE_MARKER, {"key": _KEY, "marker": encode_marker(marker)}, "create_marker", deadline
+            )
         return decode_marker(values)
 
     async def advance_beat(self, seen: int, beat: int, deadline: Deadline) -> int:
         """0 when there is no marker."""
-        found = await self._client.repeatable(
-            ADVANCE_BEAT, {"key": _KEY, "seen": seen, "beat": beat}, "advance_beat", deadline
-        )
+        with to_any_server():
+            found = await self._client.repeatable(
+                ADVANCE_BEAT, {"key": _KEY, "seen": seen, "beat": beat}, "advance_beat", deadline
+            )
         return found[0][0] if found else 0
 
     async def create_fence(self, fence: Fence, deadline: Deadline) -> Fence:

@@ -8,7 +8,7 @@ from typing import Any
 
 from drivers.contract import POOLED, Engine, SchemaItem, SchemaReport
 from drivers.deadline import Deadline
-from drivers.errors import DeadlinePassed, SchemaNotReady, ShardTimeout
+from drivers.errors import DeadlinePassed, SchemaNotReady, ShardImpaired, ShardTimeout
 from drivers.neo4j.client import Neo4jClient
 from drivers.neo4j.queries import LargeStatement
 from drivers.neo4j.queries_write import CORE, IMAGES, ROWS, write_statement
@@ -103,11 +103,11 @@ class Schema:
 
     async def _compile(self, deadline: Deadline) -> None:
         """What most writes need; the first of them would wait for it. To run out of time here costs that wait
-        and nothing else, so it gets half of what is left."""
+        and nothing else, so it gets half of what is left. A read-only database compiles no write."""
         half = deadline.within(deadline.remaining_s() / 2)
 
         async def prepare(statement: LargeStatement) -> None:
-            with suppress(ShardTimeout, DeadlinePassed):
+            with suppress(ShardTimeout, ShardImpaired, DeadlinePassed):
                 await self._client.prepare(statement, half)
 
         await asyncio.gather(*map(prepare, (*map(write_statement, (ROWS, CORE)), IMAGES)))

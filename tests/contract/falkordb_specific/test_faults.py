@@ -22,12 +22,12 @@ from drivers.falkordb import FalkorDBDriver, FalkorDBSettings
 from drivers.falkordb.client import GraphClient
 from drivers.graph_model import Kind
 from tests.contract.falkordb_specific.conftest import open_on
-from tests.contract.falkordb_specific.proxy import Proxy, proxy_to
 from tests.contract.rows import entity
 from tests.contract.subject import Subject
 from tests.contract.tenant import Tenant, soon
 from tests.engines import FalkorDBServer
 from tests.eventually import eventually
+from tests.fault_proxy import FaultProxy, proxy_to
 
 SLOW = "UNWIND range(1, 100000) AS a UNWIND range(1, 100000) AS b RETURN sum(a * b)"
 NOBODY = "redis://127.0.0.1:1"
@@ -47,7 +47,7 @@ async def _tenant(url: str, subject: Subject, **settings: float) -> AsyncGenerat
 @asynccontextmanager
 async def _behind_proxy(
     server: FalkorDBServer, subject: Subject, **settings: float
-) -> AsyncGenerator[tuple[Proxy, Tenant]]:
+) -> AsyncGenerator[tuple[FaultProxy, Tenant]]:
     async with proxy_to(server.url) as proxy, _tenant(proxy.url, subject, **settings) as tenant:
         yield proxy, tenant
 

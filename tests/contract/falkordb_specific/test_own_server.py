@@ -49,7 +49,7 @@ async def test_nothing_acknowledged_is_lost_when_the_server_is_killed(
     process = FalkorDBProcess(tmp_path)
     await process.start()
     driver = FalkorDBDriver("shard", FalkorDBSettings(f"redis://127.0.0.1:{process.port}"))
-    driver.use_marker(falkordb_subject.founding.answers[0])
+    driver.use_marker(await driver.create_marker(falkordb_subject.founding.answers[0], soon()))
     try:
         await driver.ensure_schema(soon())
         tenant = await open_on(driver)

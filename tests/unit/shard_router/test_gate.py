@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from drivers.deadline import Deadline
-from drivers.errors import DeadlinePassed
+from drivers.errors import ShardTimeout
 from shard_router.errors import ShardGateFull
-from shard_router.gate import GateLimits, ShardGate
+from shard_router.gate import GateLimits, ShardGate, caller
 from tests.eventually import eventually
 from tests.unit.shard_router.fleet_of import soon
 
@@ -70,13 +70,25 @@ async def test_first_come_first_served(calls: Calls) -> None:
     assert calls.order == [0, 1, 2, 3, 4]
 
 
+async def test_callers_take_turns(calls: Calls) -> None:
+    """One caller with a long queue does not hold up one with a single call."""
+    for number, name in enumerate(("busy", "busy", "busy", "busy", "idle")):
+        token = caller.set(name)
+        calls.start(number)
+        caller.reset(token)
+    await eventually(lambda: calls.gate.waiting == 3)
+    await calls.finish()
+
+    assert calls.order == [0, 1, 2, 4, 3]
+
+
 async def test_waiting_ends_with_the_deadline(calls: Calls) -> None:
     """A slow shard does not hold its callers longer than they can wait."""
     for number in range(2):
         calls.start(number)
     await eventually(lambda: calls.gate.running == 2)
 
-    with pytest.raises(DeadlinePassed):
+    with pytest.raises(ShardTimeout):
         await calls.start(2, Deadline.after(0.01))
     assert calls.gate.waiting == 0
     await calls.finish()

@@ -8,7 +8,16 @@ import pytest
 
 from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
-from drivers.errors import EngineRefused, OlderCopy, OutcomeUnknown, ShardUnavailable, WipedShard
+from drivers.errors import (
+    EngineRefused,
+    OlderCopy,
+    OutcomeUnknown,
+    OutcomeUnknownAtDeadline,
+    ShardImpaired,
+    ShardTimeout,
+    ShardUnavailable,
+    WipedShard,
+)
 from shard_router.backoff import Backoff
 from shard_router.catalog_port import KnownShard
 from shard_router.fleet import Fleet
@@ -67,7 +76,7 @@ async def test_a_dead_shard_is_tried_ever_more_slowly_by_one_task() -> None:
         clock.advance(60)
         await eventually(lambda: state(fleet) is LinkState.READY)
     assert pauses[0] <= 0.2
-    assert 7.5 <= pauses[-1] <= 15
+    assert 1.0 <= pauses[-1] <= 2.0
     assert pauses[3] > pauses[0]
 
 
@@ -113,6 +122,52 @@ async def test_a_refused_statement_is_no_doubt() -> None:
             await fleet.on_shard("a", soon(), refused)
         assert state(fleet) is LinkState.READY
         assert a.calls["read_marker"] == reads
+
+
+@pytest.mark.parametrize("error", [ShardTimeout("a", "a read"), OutcomeUnknownAtDeadline("a", "op-1")])
+async def test_a_call_without_an_answer_brings_the_check_forward(error: Exception) -> None:
+    """The shard stays in use, for a caller in a hurry proves nothing; whether it hangs is looked at before
+    the next check is due, once however many calls say so."""
+    clock, (a,) = ManualClock(), founded("a")
+    async with running(configured(a), clock=clock) as fleet:
+
+        async def late(driver: ShardDriver) -> str:
+            raise error
+
+        reads = a.calls["read_marker"]
+        for _ in range(3):
+            with pytest.raises(type(error)):
+                await fleet.on_shard("a", soon(), late)
+        assert state(fleet) is LinkState.READY
+        assert await fleet.on_shard("a", soon(), ping) == "pong"
+        await eventually(lambda: any(0 < pause <= 1.0 for pause in clock.pauses_s))
+        assert a.calls["read_marker"] == reads
+        clock.advance(1.0)
+        await eventually(lambda: a.calls["read_marker"] == reads + 1)
+
+
+async def test_a_shard_that_cannot_stays_in_use_with_its_problem_noted() -> None:
+    """Out of memory or read-only is no doubt about who answers: no call costs a check, a check that fails
+    this way takes nothing from readers, and the next good one clears the problem."""
+    clock, (a,) = ManualClock(), founded("a")
+    async with running(configured(a), clock=clock) as fleet:
+
+        async def full(driver: ShardDriver) -> str:
+            raise ShardImpaired("a", "it is out of memory")
+
+        reads = a.calls["read_marker"]
+        with pytest.raises(ShardImpaired):
+            await fleet.on_shard("a", soon(), full, writes=True)
+        assert (state(fleet), a.calls["read_marker"]) == (LinkState.READY, reads)
+        a.faults["advance_beat"] = ShardImpaired("a", "it is out of memory")
+        await tick(clock, a)
+        await eventually(lambda: fleet.status()[0].problem is not None)
+        assert state(fleet) is LinkState.READY
+        assert await fleet.on_shard("a", soon(), ping) == "pong"
+        a.faults.clear()
+        await tick(clock, a)
+        await eventually(lambda: fleet.status()[0].problem is None)
+        assert beat(a) == 2
 
 
 async def test_calls_wait_while_the_check_runs_and_only_within_their_deadline() -> None:

@@ -11,13 +11,15 @@ from neo4j.exceptions import (
 from drivers.errors import (
     EngineRefused,
     OutcomeUnknown,
+    OutcomeUnknownAtDeadline,
     SchemaNotReady,
     ShardError,
+    ShardImpaired,
     ShardOverloaded,
     ShardTimeout,
     ShardUnavailable,
 )
-from drivers.neo4j.errors import Repeat, classify
+from drivers.neo4j.errors import GarbledAnswer, Repeat, classify, is_garbled
 
 OP_ID = "op-1"
 
@@ -34,6 +36,7 @@ LOST = [
     ServiceUnavailable("Failed to read from defunct connection IPv4Address(('localhost', 7687))"),
     SessionExpired("Failed to write data to connection"),
     ConnectionResetError(104, "reset"),
+    GarbledAnswer(),
     _server("Neo.TransientError.General.DatabaseUnavailable"),
     _server("Neo.DatabaseError.Transaction.TransactionCommitFailed"),
     _server("Neo.DatabaseError.General.UnknownError"),
@@ -41,12 +44,13 @@ LOST = [
     _server("Neo.TransientError.Unheard.Of"),
 ]
 ROLLED_BACK: list[tuple[str, str, type[ShardError], Repeat]] = [
-    ("Neo.TransientError.Transaction.DeadlockDetected", "", ShardUnavailable, Repeat.ANY),
-    ("Neo.TransientError.Transaction.LockAcquisitionTimeout", "", ShardUnavailable, Repeat.ANY),
+    ("Neo.TransientError.Transaction.DeadlockDetected", "", ShardImpaired, Repeat.ANY),
+    ("Neo.TransientError.Transaction.LockAcquisitionTimeout", "", ShardImpaired, Repeat.ANY),
     ("Neo.ClientError.Transaction.TransactionTimedOutClientConfiguration", "", ShardTimeout, Repeat.NO),
     ("Neo.ClientError.Transaction.LockClientStopped", "", ShardTimeout, Repeat.NO),
     ("Neo.ClientError.Transaction.Terminated", "", ShardTimeout, Repeat.NO),
-    ("Neo.TransientError.General.MemoryPoolOutOfMemoryError", "", ShardUnavailable, Repeat.NO),
+    ("Neo.TransientError.General.MemoryPoolOutOfMemoryError", "", ShardImpaired, Repeat.NO),
+    ("Neo.ClientError.General.WriteOnReadOnlyAccessDatabase", "", ShardImpaired, Repeat.NO),
     ("Neo.TransientError.Request.NoThreadsAvailable", "", ShardOverloaded, Repeat.NO),
     ("Neo.ClientError.Security.Unauthorized", "", ShardUnavailable, Repeat.NO),
     ("Neo.ClientError.Security.CredentialsExpired", "", ShardUnavailable, Repeat.NO),
@@ -111,7 +115,7 @@ def test_an_error_before_the_commit_is_certain(
 
 def test_the_deadline_of_the_client_leaves_a_write_open() -> None:
     """The client's own timeout says nothing of what the server has done meanwhile."""
-    assert isinstance(classify(TimeoutError(), "s", "a write", OP_ID).error, OutcomeUnknown)
+    assert isinstance(classify(TimeoutError(), "s", "a write", OP_ID).error, OutcomeUnknownAtDeadline)
     assert isinstance(classify(TimeoutError(), "s", "a read", None).error, ShardTimeout)
 
 
@@ -123,3 +127,34 @@ def test_no_text_of_the_engine_reaches_the_caller() -> None:
     assert isinstance(error, EngineRefused)
     assert "secret" not in str(error)
     assert "secret name" in error.engine_text
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("Expected structure, found marker FF"),
+        AttributeError("'int' object has no attribute 'get'"),
+        UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
+        KeyError("server"),
+    ],
+    ids=repr,
+)
+def test_an_answer_that_cannot_be_read_is_garbled(error: Exception) -> None:
+    """The client library has no type of its own for it."""
+    assert is_garbled(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("Values of type <class 'object'> are not supported"),
+        OverflowError("Python int too large to convert to C long"),
+        TypeError("Map keys must be strings, not <class 'int'>"),
+        UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed"),
+        ServiceUnavailable("x"),
+    ],
+    ids=repr,
+)
+def test_parameters_that_cannot_be_sent_are_no_fault_of_the_server(error: Exception) -> None:
+    """A bug here stays a bug: retries would not help."""
+    assert not is_garbled(error)
