@@ -6,11 +6,12 @@ The JSON is `{name: {tag: value}}`, tags s string, i int64, d double, b bool, t 
 microseconds); a list is `{tag: [..]}`. int64 and timestamps are decimal strings, because many JSON
 readers make doubles of them. The list has `name NUL-free separator tag ordered-value` per value, so
 that equality is membership and a range is a comparison of strings: U+001F separates, and numbers
-are fixed-width hex that sorts as the numbers do.
+are fixed-width hex that sorts as the numbers do. Of an empty list there is `name separator` alone.
 """
 
 import struct
 from collections.abc import Mapping
+from hashlib import blake2b
 from typing import cast
 
 import orjson
@@ -19,7 +20,9 @@ from drivers.graph_model import Attributes, AttributeScalar, AttributeValue, Tim
 
 SEPARATOR = "\x1f"
 INDEXED_TEXT_CHARS_MAX = 256
-"""A longer string is filtered by this prefix and compared in full at the gateway."""
+"""A longer string is filtered by this prefix and a hash of the whole: equal terms are equal strings, and it
+sorts right against every string up to this length."""
+_HASH_BYTES = 16
 
 _SIGN_BIT = 1 << 63
 
@@ -60,7 +63,10 @@ def index_term(name: str, value: AttributeScalar) -> str:
         case float():
             text = ordered_double(value)
         case str():
-            text = value[:INDEXED_TEXT_CHARS_MAX]
+            text = value
+            if len(value) > INDEXED_TEXT_CHARS_MAX:
+                digest = blake2b(value.encode(), digest_size=_HASH_BYTES).hexdigest()
+                text = f"{value[:INDEXED_TEXT_CHARS_MAX]}{SEPARATOR}{digest}"
         case Timestamp():
             text = ordered_int(value.epoch_us)
     return f"{name}{SEPARATOR}{tag_of(value)}{SEPARATOR}{text}"
@@ -68,12 +74,18 @@ def index_term(name: str, value: AttributeScalar) -> str:
 
 def index_terms(attributes: Attributes) -> list[str]:
     """All index terms of a row, sorted, without repeats."""
-    terms = {
-        index_term(name, scalar)
-        for name, value in attributes.items()
-        for scalar in (value if isinstance(value, tuple) else (value,))
-    }
+    terms: set[str] = set()
+    for name, value in attributes.items():
+        if value == ():
+            terms.add(presence_term(name))
+        else:
+            terms |= {index_term(name, one) for one in (value if isinstance(value, tuple) else (value,))}
     return sorted(terms)
+
+
+def presence_term(name: str) -> str:
+    """What every index term of the attribute begins with."""
+    return name + SEPARATOR
 
 
 def to_json(attributes: Attributes) -> str:

@@ -18,7 +18,8 @@ from enum import StrEnum
 from typing import Protocol
 
 from drivers.deadline import Deadline
-from drivers.graph_model import AnyRow, Kind, Vector
+from drivers.filters import NO_FILTER, RowFilter
+from drivers.graph_model import AnyRow, Fact, Kind, TextRow, Vector
 from drivers.row_key import RowKey
 
 SCHEMA_VERSION = 1
@@ -218,7 +219,8 @@ class RowDrop:
     """Edges only."""
     target_uuid: str = ""
     tombstone: bool = True
-    """False when the same uuid is put again in this plan, at other endpoints."""
+    """False when the same uuid is put again in this plan, at other endpoints, and when there was no such row:
+    then only its absence is guarded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +252,13 @@ class WritePlan:
     """The gateway's clock; the shard uses max(now, the group's last created_at + 1)."""
     if_version: int | None = None
     """Refused with VERSION_MISMATCH unless the group's version is this one."""
+
+
+def write_weight(plan: WritePlan) -> int:
+    """What a write costs an engine under its lock, in rows: each row, and each KiB of indexed terms, which
+    takes about as long as a row."""
+    terms = sum(len(put.row.terms) for put in plan.puts if isinstance(put.row, TextRow | Fact))
+    return len(plan.puts) + len(plan.drops) + terms // 1024
 
 
 class WriteStatus(StrEnum):
@@ -292,7 +301,8 @@ class ListCursor:
 @dataclass(frozen=True, slots=True)
 class Anchor:
     """Only edges that hang on this node: facts, mentions and memberships of an entity, mentions of an
-    episode, memberships of a community, places in a saga."""
+    episode, memberships of a community, places in a saga. Facts of an EPISODE are those whose `episodes`
+    name it; they are found by one pass over the group's facts."""
 
     kind: Kind
     uuid: str
@@ -306,6 +316,9 @@ class ListQuery:
     after: ListCursor | None = None
     anchor: Anchor | None = None
     with_vectors: bool = False
+    other_uuid: str = ""
+    """With an ENTITY anchor of FACT rows: only facts between the anchor and this entity, in either direction.
+    Found among the edges of the anchor: name the end that has fewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,6 +358,7 @@ class SemanticQuery:
     vector: Vector
     limit: int
     score_min: float = -1.0
+    filter: RowFilter = NO_FILTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,11 +378,27 @@ class SemanticRead:
 
 
 @dataclass(frozen=True, slots=True)
+class TermClause:
+    """A row satisfies it that has `term` and, if `others` are given, one of them too."""
+
+    term: str
+    others: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class KeywordQuery:
     kind: Kind
     terms: tuple[str, ...]
     """Tokens of the analyser, without repeats, at most 64; a row matches when it has one of them."""
     limit: int
+    filter: RowFilter = NO_FILTER
+    """Of the hits. Document frequencies are of all rows, as the other statistics of BM25."""
+    clauses: tuple[TermClause, ...] = ()
+    """If given, of terms in `terms`: a row matches when it satisfies one of them, and no frequencies are
+    counted. At most CLAUSE_TERMS_MAX terms in all."""
+
+
+CLAUSE_TERMS_MAX = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,19 +417,31 @@ class KeywordRead:
     document_frequency: Mapping[str, int]
     """Per query term: rows of the searched groups that have it, summed over the groups."""
     fences: Mapping[str, Fence]
+    complete: bool = True
+    """False: the limit may have left out rows that match."""
+
+
+EXPANDED_KINDS = (Kind.FACT, Kind.MENTION, Kind.MEMBERSHIP)
 
 
 @dataclass(frozen=True, slots=True)
 class ExpandQuery:
-    """One hop from entities along facts, or along mentions to episodes."""
+    """One hop from nodes along facts, mentions or memberships."""
 
     group_id: str
     space: str
     entities: tuple[str, ...]
+    """uuids of nodes of the kind `origin`."""
     along: Kind
-    """FACT or MENTION."""
+    """FACT, MENTION or MEMBERSHIP."""
     edges_per_entity_max: int
     """Newest first (created_at, then uuid)."""
+    filter: RowFilter = NO_FILTER
+    """Of the edges; only along FACT."""
+    origin: Kind = Kind.ENTITY
+    """Or EPISODE along MENTION, COMMUNITY along MEMBERSHIP."""
+    edges_max: int = 20_000
+    """In all. Nodes that are named earlier come first, each with its newest edges first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,7 +449,7 @@ class ExpandedEdge:
     uuid: str
     source_uuid: str
     target_uuid: str
-    """Of a mention: source is the episode, target the entity."""
+    """Of a mention: source is the episode, target the entity. Of a membership: community and entity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,6 +457,44 @@ class ExpandRead:
     edges: Mapping[str, tuple[ExpandedEdge, ...]]
     """By group_id; each edge once."""
     fences: Mapping[str, Fence]
+    cut: frozenset[str] = frozenset()
+    """Groups of which one of the two bounds left edges out."""
+
+
+PATH_HOPS_MAX = 5
+PATHS_MAX = 100
+
+
+@dataclass(frozen=True, slots=True)
+class PathQuery:
+    """Shortest paths between two entities of one group along facts, in either direction of each."""
+
+    source_uuid: str
+    target_uuid: str
+    hops_max: int = PATH_HOPS_MAX
+    """1..PATH_HOPS_MAX."""
+    paths_max: int = 10
+    """1..PATHS_MAX. Of more shortest paths, those come that are first by the uuids of their facts."""
+    filter: RowFilter = NO_FILTER
+    """Of the facts."""
+    edges_max: int = 50_000
+    """Facts that may be looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class GraphPath:
+    entities: tuple[str, ...]
+    """From source to target; one more than facts."""
+    facts: tuple[ExpandedEdge, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PathsRead:
+    paths: tuple[GraphPath, ...]
+    """All of the same, least length. One without facts when source is target."""
+    fence: Fence | None
+    complete: bool = True
+    """False: edges_max ended the search; there may be other paths, also shorter ones."""
 
 
 # --- schema ---------------------------------------------------------------------------------------
@@ -454,6 +534,12 @@ class ShardDriver(Protocol):
     @property
     def engine(self) -> Engine: ...
 
+    @property
+    def write_weight_max(self) -> int:
+        """Bound of write_weight(plan) where an engine serves nobody while it applies a write. A write of
+        one row always passes."""
+        ...
+
     async def open(self) -> None:
         """Makes the client; does not need the server to be there."""
         ...
@@ -475,7 +561,11 @@ class ShardDriver(Protocol):
         ...
 
     def use_marker(self, marker: ShardMarker) -> None:
-        """Tells the driver the shard's settings (pool_graphs). Called before any group call."""
+        """Tells the driver the shard's settings (pool_graphs). Called before any group call.
+
+        A marker with a beat is one that was admitted: no call on a group then goes to a server that shows
+        another incarnation or a lower beat behind a new connection, but raises ShardUnavailable.
+        """
         ...
 
     async def ensure_schema(self, deadline: Deadline) -> None:
@@ -533,3 +623,5 @@ class ShardDriver(Protocol):
     ) -> KeywordRead: ...
 
     async def expand(self, queries: Sequence[ExpandQuery], deadline: Deadline) -> ExpandRead: ...
+
+    async def paths(self, ref: GroupRef, query: PathQuery, deadline: Deadline) -> PathsRead: ...

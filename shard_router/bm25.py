@@ -1,7 +1,11 @@
 """BM25 at the gateway: gives keyword candidates of any shard and engine scores that can be compared.
 
 The engines only propose candidates, each by its own formula and its own statistics; here they are scored
-anew from their stored tokens with the statistics of all searched groups together.
+anew from their stored tokens with the statistics of all searched groups together. That no better row was
+left out by an engine's ranking is max_score.py's to see to.
+
+The statistics cost a write nothing but two additions in the fence that it changes anyway; a query gets them
+with the fences that come with every answer, and the document frequencies with its candidates.
 """
 
 from collections import Counter
@@ -114,6 +118,16 @@ def bm25_score(
     Raises ValueError above QUERY_TERMS_MAX tokens, for a negative k1 or for b outside 0 to 1.
     """
     return _Scorer(query_terms, stats, k1, b).score(term_counts, length)
+
+
+def bounds(
+    query_terms: Mapping[str, int], stats: CorpusStats, *, k1: float = K1, b: float = B
+) -> dict[str, float]:
+    """Most that each token can add to a row's score: tf / (tf + norm) is largest where the row consists of
+    the token alone, and then below 1 / (1 + k1 * b / mean length). 0 for a token that no row has."""
+    share = 1 / (1 + k1 * b / stats.mean_length)
+    weights = _Scorer(query_terms, stats, k1, b).weights
+    return {term: weights[term] * share if stats.document_frequency.get(term) else 0.0 for term in weights}
 
 
 def rescore(

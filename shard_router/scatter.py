@@ -4,116 +4,92 @@ A group that moved while it was read is found by its fence (which a read returns
 where it is now; the answer never mixes two places of one group.
 """
 
-import asyncio
-import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
-from drivers.contract import (
-    Engine,
-    ExpandedEdge,
-    ExpandQuery,
-    ExpandRead,
-    Fence,
-    GroupRef,
-    KeywordHit,
-    KeywordQuery,
-    RowsRead,
-    ScoredRow,
-    SemanticQuery,
-    ShardDriver,
-)
+from drivers.contract import ExpandedEdge, ExpandQuery, ExpandRead, Fence, RowsRead, ScoredRow
 from drivers.deadline import Deadline
+from drivers.filters import NO_FILTER, RowFilter
 from drivers.graph_model import AnyRow, Kind, Vector
 from drivers.row_key import RowKey
-from shard_router import bm25
-from shard_router.errors import PlacementUnsettled
+from shard_router.candidates import (
+    KEYWORD_ROWS_MAX,
+    CandidateQuery,
+    Candidates,
+    ShardAnswer,
+    first_step,
+    keyword_calls,
+    ranked_keyword,
+)
+from shard_router.fan_out import ShardCall
 from shard_router.fusion import merge_method
 from shard_router.near_ties import exact_cosine, near_ties, settled
 from shard_router.router import Router
-from shard_router.routing import Located
+from shard_router.search_scope import SearchScope
+from shard_router.shard_reads import ROUNDS_MAX, ShardReads, in_time, unsettled
 
-ROUNDS_MAX = 4
-"""Times that moved groups are looked up anew before the search gives up."""
-TIE_SLACK = 16
-"""Candidates asked of each shard beyond the window, so that disputed ties at its end are all there."""
-
-
-@dataclass(frozen=True, slots=True)
-class CandidateQuery:
-    """One method-independent question; vector or terms may be absent."""
-
-    kind: Kind
-    window: int
-    """Rows that each method's merged ranking holds at most."""
-    vector: Vector | None = None
-    terms: Mapping[str, int] = field(default_factory=dict[str, int])
-    """Query tokens with their repeats."""
-
-
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    semantic: tuple[ScoredRow, ...]
-    """Cosine, rounded."""
-    keyword: tuple[ScoredRow, ...]
-    """BM25 with the statistics of the whole scope, rounded."""
-
-
-@dataclass(slots=True)
-class SearchScope:
-    """The groups of one search and where each was read. Grows over the stages of the search."""
-
-    located: Located
-    fences: dict[str, Fence] = field(default_factory=dict[str, Fence])
-    shard_of: dict[str, str] = field(default_factory=dict[str, str])
-    engine_of: dict[str, Engine] = field(default_factory=dict[str, Engine])
-    latency_s: dict[str, float] = field(default_factory=dict[str, float])
-
-    def ref(self, group_id: str) -> GroupRef:
-        return GroupRef(group_id, self.fences[group_id].space)
-
-
-@dataclass(frozen=True, slots=True)
-class _ShardCandidates:
-    semantic: Mapping[Kind, tuple[ScoredRow, ...]]
-    keyword: Mapping[Kind, tuple[KeywordHit, ...]]
-    document_frequency: Mapping[Kind, Mapping[str, int]]
-    fences: Mapping[str, Fence]
+__all__ = ["CandidateQuery", "Candidates", "Scatter", "SearchScope"]
 
 
 class Scatter:
     def __init__(self, router: Router) -> None:
-        self._router = router
+        self._reads = ShardReads(router)
 
     async def candidates(
         self, scope: SearchScope, queries: Sequence[CandidateQuery], deadline: Deadline
     ) -> Mapping[Kind, Candidates]:
-        """Every query on every shard, in parallel. Fills the scope's fences and shards."""
-        answers: list[_ShardCandidates] = []
+        """Every query on every shard, in parallel. Fills the scope's fences, shards and outcomes.
+
+        Raises the first shard's error; with a policy only if too few groups answered.
+        """
+        soon = in_time(scope, deadline)
+        first: list[ShardAnswer] = []
+        whole: list[ShardAnswer] = []
+        left: list[tuple[str, str]] = []
         pending = scope.located.refs
         for _ in range(ROUNDS_MAX):
-            read = await self._on_shards(
-                scope,
-                {shard: partial(_candidates, refs, queries, deadline) for shard, refs in pending.items()},
-                deadline,
-            )
-            again: list[str] = []
-            for shard, answer in read.items():
-                group_ids = [ref.group_id for ref in pending[shard]]
-                if all(_owns(answer.fences.get(group_id)) for group_id in group_ids):
-                    scope.fences.update(answer.fences)
-                    scope.shard_of.update(dict.fromkeys(group_ids, shard))
-                    answers.append(answer)
-                else:
-                    # Rows that a move left behind are in this answer's document frequencies: ask anew.
-                    again += group_ids
-            if not again:
-                return await self._merge(scope, queries, answers, deadline)
-            pending = (await self._router.locate(again, deadline, fresh=True)).refs
-        moving = next(iter(pending.values()))[0].group_id
-        raise PlacementUnsettled(moving, f"it moved during {ROUNDS_MAX} reads")
+            calls = {s: partial(first_step, s, tuple(refs), queries, soon) for s, refs in pending.items()}
+            asked = {shard: [ref.group_id for ref in refs] for shard, refs in pending.items()}
+            first += (await self._reads.on_shards(scope, calls, asked, soon)).values()
+            found = first
+            if all(answer.owned for answer in first):
+                found = await self._further_steps(scope, queries, first, soon)
+            whole = [answer for answer in found if answer.owned]
+            # Rows that a move left behind are in the frequencies of the whole answer: ask all of it anew.
+            left = [(a.shard_id, g) for a in found if not a.owned for g in a.group_ids]
+            kept = {answer.place for answer in whole}
+            first = [answer for answer in first if answer.place in kept]
+            if not left:
+                break
+            pending = await self._reads.moved_to(scope, left, soon)
+        unsettled(scope, left)
+        for answer in whole:
+            scope.answered(answer.shard_id, answer.fences)
+        scope.settle()
+        return await self._merge(scope, queries, whole, deadline)
+
+    async def _further_steps(
+        self,
+        scope: SearchScope,
+        queries: Sequence[CandidateQuery],
+        first: Sequence[ShardAnswer],
+        deadline: Deadline,
+    ) -> Sequence[ShardAnswer]:
+        """The answers with all keyword rows that can be among the best. Begun anew without a shard that
+        fails meanwhile: its rows have told what must be scored at least."""
+        answers = first
+        steps = iter(KEYWORD_ROWS_MAX)
+        while (rows_max := next(steps, None)) is not None:
+            kept, calls = keyword_calls(queries, answers, rows_max, deadline)
+            asked = {s: [g for a in answers if a.shard_id == s for g in a.group_ids] for s in calls}
+            read = await self._reads.on_shards(scope, calls, asked, deadline)
+            if len(read) == len(calls):
+                answers = kept + [answer for some in read.values() for answer in some]
+            else:
+                answers = first = [a for a in first if a.shard_id in read or a.shard_id not in calls]
+                steps = iter(KEYWORD_ROWS_MAX)
+        return answers
 
     async def expand(
         self,
@@ -122,87 +98,66 @@ class Scatter:
         along: Kind,
         per_entity_max: int,
         deadline: Deadline,
+        filter: RowFilter = NO_FILTER,  # noqa: A002
+        origin: Kind = Kind.ENTITY,
     ) -> Mapping[str, tuple[ExpandedEdge, ...]]:
-        """Edges of the given entities, by group_id. Groups that moved since are left out: their rows
-        count only where the fence owns them, and the caller's other methods still have them."""
-        queries: dict[str, list[ExpandQuery]] = defaultdict(list)
-        for group_id, uuids in entities.items():
-            ref = scope.ref(group_id)
-            queries[scope.shard_of[group_id]].append(
-                ExpandQuery(group_id, ref.space, tuple(uuids), along, per_entity_max)
-            )
-        reads = await self._on_shards(
-            scope,
-            {shard: partial(_expand, tuple(asked), deadline) for shard, asked in queries.items()},
-            deadline,
-        )
-        return {
-            group_id: edges
-            for read in reads.values()
-            for group_id, edges in read.edges.items()
-            if _owns(read.fences.get(group_id))
-        }
+        """Edges of the given nodes, by group_id; those of groups that moved since, from where they are."""
+        soon = in_time(scope, deadline)
+
+        def ask(group_ids: Sequence[str]) -> ShardCall[ExpandRead]:
+            asked = [
+                ExpandQuery(g, scope.ref(g).space, tuple(entities[g]), along, per_entity_max, filter, origin)
+                for g in group_ids
+            ]
+            return lambda driver: driver.expand(asked, soon)
+
+        found: dict[str, tuple[ExpandedEdge, ...]] = {}
+        async for owned, read in self._reads.owned(scope, entities, ask, lambda read: read.fences, soon):
+            found |= {group_id: read.edges.get(group_id, ()) for group_id in owned}
+        return found
 
     async def rows(
         self, scope: SearchScope, kind: Kind, keys: Iterable[RowKey], with_vectors: bool, deadline: Deadline
     ) -> Mapping[RowKey, AnyRow]:
-        """The rows themselves; one that was deleted since, or whose group moved, is left out."""
-        wanted: dict[str, dict[GroupRef, list[str]]] = defaultdict(lambda: defaultdict(list))
+        """The rows themselves; one that was deleted since is left out."""
+        wanted: dict[str, list[str]] = defaultdict(list)
         for key in keys:
-            wanted[scope.shard_of[key.group_id]][scope.ref(key.group_id)].append(key.uuid)
-        reads = await self._on_shards(
-            scope,
-            {
-                shard: partial(_fetch, kind, groups, with_vectors, deadline)
-                for shard, groups in wanted.items()
-            },
-            deadline,
-        )
-        return {
-            RowKey(group_id, row.uuid): row
-            for read in reads.values()
-            for group_id, rows_read in read.items()
-            if _owns(rows_read.fence)
-            for row in rows_read.rows
-        }
+            wanted[key.group_id].append(key.uuid)
+        soon = in_time(scope, deadline)
 
-    async def _on_shards[T](
-        self,
-        scope: SearchScope,
-        calls: Mapping[str, Callable[[ShardDriver], Awaitable[T]]],
-        deadline: Deadline,
-    ) -> Mapping[str, T]:
-        """All or nothing. Notes engine and latency of each shard."""
+        def ask(group_ids: Sequence[str]) -> ShardCall[Mapping[str, RowsRead]]:
+            refs = {scope.ref(group_id): wanted[group_id] for group_id in group_ids}
+            return lambda driver: driver.fetch_rows(kind, refs, with_vectors, soon)
 
-        async def timed(shard: str, call: Callable[[ShardDriver], Awaitable[T]], driver: ShardDriver) -> T:
-            started = time.monotonic()
-            result = await call(driver)
-            scope.engine_of[shard] = driver.engine
-            scope.latency_s[shard] = scope.latency_s.get(shard, 0.0) + time.monotonic() - started
-            return result
+        def fences(read: Mapping[str, RowsRead]) -> Mapping[str, Fence | None]:
+            return {group_id: rows_read.fence for group_id, rows_read in read.items()}
 
-        return await self._router.fan_out_all(
-            {shard: partial(timed, shard, call) for shard, call in calls.items()}, deadline
-        )
+        found: dict[RowKey, AnyRow] = {}
+        async for owned, read in self._reads.owned(scope, wanted, ask, fences, soon):
+            found |= {RowKey(g, row.uuid): row for g in owned for row in read[g].rows}
+        return found
+
+    # --- parts ------------------------------------------------------------------------------------
 
     async def _merge(
         self,
         scope: SearchScope,
         queries: Sequence[CandidateQuery],
-        answers: Sequence[_ShardCandidates],
+        answers: Sequence[ShardAnswer],
         deadline: Deadline,
     ) -> Mapping[Kind, Candidates]:
         merged: dict[Kind, Candidates] = {}
         for query in queries:
             hits = [hit for answer in answers for hit in answer.semantic.get(query.kind, ())]
             exact = await self._exact_scores(scope, query, hits, deadline)
-            semantic = merge_method([settled(hits, exact)], query.window) if hits else []
-            keyword = bm25.rescore(
-                [hit for answer in answers for hit in answer.keyword.get(query.kind, ())],
-                query.terms,
-                _corpus(scope, query.kind, answers),
+            # Its shard may have been lost over the exact scores.
+            there = [hit for hit in settled(hits, exact) if hit.key.group_id in scope.fences]
+            keyword = [hit for hit in ranked_keyword(query, answers) if hit.key.group_id in scope.fences]
+            merged[query.kind] = Candidates(
+                semantic=tuple(merge_method([there], query.window)) if there else (),
+                keyword=tuple(keyword[: query.window]),
+                keyword_exact=all(a.keyword[query.kind].complete for a in answers if query.kind in a.keyword),
             )
-            merged[query.kind] = Candidates(tuple(semantic), tuple(keyword[: query.window]))
         return merged
 
     async def _exact_scores(
@@ -218,75 +173,3 @@ class Scatter:
             if vector is not None and vector.shape == query.vector.shape:
                 scores[key] = exact_cosine(query.vector, vector)
         return scores
-
-
-async def _candidates(
-    refs: Sequence[GroupRef], queries: Sequence[CandidateQuery], deadline: Deadline, driver: ShardDriver
-) -> _ShardCandidates:
-    semantic = {
-        query.kind: driver.semantic(
-            refs, SemanticQuery(query.kind, query.vector, query.window + TIE_SLACK), deadline
-        )
-        for query in queries
-        if query.vector is not None
-    }
-    keyword = {
-        query.kind: driver.keyword(refs, KeywordQuery(query.kind, tuple(query.terms), query.window), deadline)
-        for query in queries
-        if query.terms
-    }
-    semantic_reads, keyword_reads, fences = await asyncio.gather(
-        asyncio.gather(*semantic.values()),
-        asyncio.gather(*keyword.values()),
-        _fences_if_alone(driver, refs, deadline, alone=not semantic and not keyword),
-    )
-    reads = [read.fences for read in (*semantic_reads, *keyword_reads)] or [fences]
-    # A group counts only if every read of it found it owned: a later one may have seen it move.
-    owned = {
-        ref.group_id: reads[-1][ref.group_id]
-        for ref in refs
-        if all(_owns(read.get(ref.group_id)) for read in reads)
-    }
-    return _ShardCandidates(
-        semantic={kind: read.hits for kind, read in zip(semantic, semantic_reads, strict=True)},
-        keyword={kind: read.hits for kind, read in zip(keyword, keyword_reads, strict=True)},
-        document_frequency={
-            kind: read.document_frequency for kind, read in zip(keyword, keyword_reads, strict=True)
-        },
-        fences=owned,
-    )
-
-
-async def _fences_if_alone(
-    driver: ShardDriver, refs: Sequence[GroupRef], deadline: Deadline, *, alone: bool
-) -> Mapping[str, Fence]:
-    return await driver.read_fences(refs, deadline) if alone else {}
-
-
-async def _expand(queries: Sequence[ExpandQuery], deadline: Deadline, driver: ShardDriver) -> ExpandRead:
-    return await driver.expand(queries, deadline)
-
-
-async def _fetch(
-    kind: Kind,
-    wanted: Mapping[GroupRef, Sequence[str]],
-    with_vectors: bool,
-    deadline: Deadline,
-    driver: ShardDriver,
-) -> Mapping[str, RowsRead]:
-    return await driver.fetch_rows(kind, wanted, with_vectors, deadline)
-
-
-def _owns(fence: Fence | None) -> bool:
-    return fence is not None and fence.owns
-
-
-def _corpus(scope: SearchScope, kind: Kind, answers: Sequence[_ShardCandidates]) -> bm25.CorpusStats:
-    """N and lengths from the fences of the searched groups, document frequencies from the shards."""
-    counts = [fence.stats[kind] for fence in scope.fences.values()]
-    return bm25.merge_stats(
-        [
-            bm25.CorpusStats(sum(c.rows for c in counts), sum(c.terms for c in counts), {}),
-            *(bm25.CorpusStats(0, 0, answer.document_frequency.get(kind, {})) for answer in answers),
-        ]
-    )

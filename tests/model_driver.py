@@ -32,6 +32,8 @@ from drivers.contract import (
     KeywordRead,
     ListOrder,
     ListQuery,
+    PathQuery,
+    PathsRead,
     RowsRead,
     SchemaItem,
     SchemaReport,
@@ -39,13 +41,16 @@ from drivers.contract import (
     SemanticQuery,
     SemanticRead,
     ShardMarker,
+    TermClause,
     Tombstone,
     WriteOutcome,
     WritePlan,
 )
 from drivers.deadline import Deadline
 from drivers.errors import RowLimitExceeded
+from drivers.filters import matches
 from drivers.graph_model import Community, Entity, Episode, Fact, Kind, Vector
+from drivers.path_search import shortest_paths
 from drivers.row_codec import kind_of, term_count_of
 from drivers.row_key import RowKey
 from tests.model_group import GroupState, apply_plan, every_kind, incident, read, vector_of
@@ -77,6 +82,10 @@ class ModelDriver:
     @property
     def engine(self) -> Engine:
         return self._engine
+
+    @property
+    def write_weight_max(self) -> int:
+        return 2**31 - 1
 
     async def open(self) -> None:
         await self.step("open")
@@ -190,9 +199,18 @@ class ModelDriver:
         group = self._group(ref)
         if query.anchor is None:
             rows = [row for (kind, _), row in group.rows.items() if kind == query.kind]
+        elif query.kind is Kind.FACT and query.anchor.kind is Kind.EPISODE:
+            facts = (row for row in group.rows.values() if isinstance(row, Fact))
+            rows = [fact for fact in facts if query.anchor.uuid in fact.episodes]
         else:
             hanging = incident(group, {(query.anchor.kind, query.anchor.uuid)})
-            rows = [edge for edge in hanging if kind_of(edge) == query.kind]
+            ends = {query.anchor.uuid, query.other_uuid or query.anchor.uuid}
+            rows = [
+                edge
+                for edge in hanging
+                if kind_of(edge) == query.kind
+                and (not query.other_uuid or {edge.source_uuid, edge.target_uuid} == ends)
+            ]
 
         def place(uuid: str, created_at: int) -> tuple[int, str]:
             return (-created_at if query.order is ListOrder.NEWEST else 0, uuid)
@@ -234,45 +252,72 @@ class ModelDriver:
             group = self._group(ref)
             for kind, uuid in group.rows:
                 vector = vector_of(group, kind, uuid)
-                if kind == query.kind and vector is not None and vector.shape == query.vector.shape:
+                if kind != query.kind or vector is None or vector.shape != query.vector.shape:
+                    continue
+                if matches(group.rows[kind, uuid], query.filter):
                     hits.append(ScoredRow(RowKey(ref.group_id, uuid), cosine(vector, query.vector)))
         hits = sorted((h for h in hits if h.score >= query.score_min), key=lambda h: (-h.score, h.key))
         return SemanticRead(tuple(hits[: query.limit]), self._fences(refs))
 
     async def keyword(self, refs: Sequence[GroupRef], query: KeywordQuery, deadline: Deadline) -> KeywordRead:
         await self._begin("keyword", deadline)
-        for term in query.terms:
+        clauses = query.clauses or tuple(map(TermClause, query.terms))
+        for term in (*query.terms, *(term for clause in clauses for term in (clause.term, *clause.others))):
             if not term or any(category(char)[0] not in "LMN" for char in term):
                 raise ValueError(f"{term!r} is no token of the analyser: letters, marks and digits only")
-        frequency = dict.fromkeys(query.terms, 0)
+        frequency = dict.fromkeys(() if query.clauses else query.terms, 0)
         hits: list[tuple[int, KeywordHit]] = []
         for ref in dict.fromkeys(refs):
             for (kind, uuid), row in self._group(ref).rows.items():
                 if kind != query.kind or not isinstance(row, Entity | Episode | Community | Fact):
                     continue
                 found = set(row.terms.split()) & set(query.terms)
-                for term in found:
+                for term in found & frequency.keys():
                     frequency[term] += 1
-                if found:
+                if any(satisfies(found, clause) for clause in clauses) and matches(row, query.filter):
                     hit = KeywordHit(RowKey(ref.group_id, uuid), row.terms, row.term_count)
                     hits.append((len(found), hit))
         hits.sort(key=lambda scored: (-scored[0], scored[1].key))
-        return KeywordRead(tuple(hit for _, hit in hits[: query.limit]), frequency, self._fences(refs))
+        best = tuple(hit for _, hit in hits[: query.limit])
+        return KeywordRead(best, frequency, self._fences(refs), complete=len(hits) < query.limit)
 
     async def expand(self, queries: Sequence[ExpandQuery], deadline: Deadline) -> ExpandRead:
         await self._begin("expand", deadline)
+        return self._expand(queries)
+
+    async def paths(self, ref: GroupRef, query: PathQuery, deadline: Deadline) -> PathsRead:
+        await self._begin("paths", deadline)
+
+        async def hop(asked: ExpandQuery) -> ExpandRead:
+            return self._expand([asked])
+
+        return await shortest_paths(ref, query, hop)
+
+    def _expand(self, queries: Sequence[ExpandQuery]) -> ExpandRead:
         found: dict[str, dict[str, ExpandedEdge]] = {}
+        cut: set[str] = set()
         for query in queries:
             group = self._group(GroupRef(query.group_id, query.space))
             edges = found.setdefault(query.group_id, {})
-            for entity in query.entities:
-                hanging = [e for e in incident(group, {(Kind.ENTITY, entity)}) if kind_of(e) == query.along]
+            for uuid in dict.fromkeys(query.entities):
+                hanging = [
+                    edge
+                    for edge in incident(group, {(query.origin, uuid)})
+                    if kind_of(edge) == query.along and matches(edge, query.filter)
+                ]
                 hanging.sort(key=lambda e: (-e.created_at, e.uuid))
-                for edge in hanging[: query.edges_per_entity_max]:
+                newest = hanging[: query.edges_per_entity_max]
+                if len(newest) < len(hanging):
+                    cut.add(query.group_id)
+                for edge in newest:
+                    if edge.uuid not in edges and len(edges) >= query.edges_max:
+                        cut.add(query.group_id)
+                        break
                     edges[edge.uuid] = ExpandedEdge(edge.uuid, edge.source_uuid, edge.target_uuid)
         return ExpandRead(
             {group_id: tuple(edges.values()) for group_id, edges in found.items()},
             self._fences([GroupRef(query.group_id, query.space) for query in queries]),
+            frozenset(cut),
         )
 
     # --- parts ------------------------------------------------------------------------------------
@@ -297,6 +342,10 @@ class ModelDriver:
     def _fences(self, refs: Iterable[GroupRef]) -> dict[str, Fence]:
         found = ((ref.group_id, self._group(ref).fence) for ref in refs)
         return {group_id: fence for group_id, fence in found if fence is not None}
+
+
+def satisfies(terms: set[str], clause: TermClause) -> bool:
+    return clause.term in terms and (not clause.others or not terms.isdisjoint(clause.others))
 
 
 def cosine(a: Vector, b: Vector) -> float:

@@ -15,6 +15,8 @@ from drivers.contract import (
     KeywordQuery,
     KeywordRead,
     ListQuery,
+    PathQuery,
+    PathsRead,
     RowsRead,
     SchemaReport,
     SemanticQuery,
@@ -29,6 +31,7 @@ from drivers.falkordb.client import GraphClient
 from drivers.falkordb.graphs import MARKER_GRAPH, graph_of, pooled_graphs
 from drivers.falkordb.settings import FalkorDBSettings
 from drivers.graph_model import Kind
+from drivers.path_search import shortest_paths
 
 
 class FalkorDBDriver:
@@ -47,6 +50,10 @@ class FalkorDBDriver:
     @property
     def engine(self) -> Engine:
         return Engine.FALKORDB
+
+    @property
+    def write_weight_max(self) -> int:
+        return write.WEIGHT_MAX
 
     async def open(self) -> None:
         """Nothing to do: connections are made when they are needed."""
@@ -70,6 +77,7 @@ class FalkorDBDriver:
 
     def use_marker(self, marker: ShardMarker) -> None:
         self._marker = marker
+        self._client.use_marker(marker)
 
     async def ensure_schema(self, deadline: Deadline) -> None:
         """Also in the spaces of single groups, which a newer gateway's schema has to reach too."""
@@ -132,6 +140,9 @@ class FalkorDBDriver:
 
     async def expand(self, queries: Sequence[ExpandQuery], deadline: Deadline) -> ExpandRead:
         return await search.expand(self._client, queries, self._pool_graphs, deadline)
+
+    async def paths(self, ref: GroupRef, query: PathQuery, deadline: Deadline) -> PathsRead:
+        return await shortest_paths(ref, query, lambda hop: self.expand([hop], deadline))
 
     # --- parts ------------------------------------------------------------------------------------
 

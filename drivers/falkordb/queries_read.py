@@ -40,13 +40,31 @@ def fetch_text(kind: Kind, slot: str | None) -> str:
 
 
 @cache
-def list_text(kind: Kind, anchor: Kind | None, order: ListOrder, *, continues: bool, slot: str | None) -> str:
-    """Parameters: group, limit, anchor (its key), after_uuid, after_created_at.
+def list_text(
+    kind: Kind,
+    anchor: Kind | None,
+    order: ListOrder,
+    *,
+    continues: bool,
+    slot: str | None,
+    between: bool = False,
+) -> str:
+    """Parameters: group, limit, anchor (its key), anchor_uuid, after_uuid, after_created_at, and, for facts
+    `between` the anchor and another entity, other_uuid.
 
     One pass over the group (0.3 us per row) or the anchor's edges; only the page's rows are read whole.
     """
     after = _AFTER[order] if continues else ""
-    if anchor is None:
+    if between:
+        other = (
+            "(n.source_uuid = $anchor_uuid AND n.target_uuid = $other_uuid"
+            " OR n.source_uuid = $other_uuid AND n.target_uuid = $anchor_uuid)"
+        )
+        after = f"{other} AND {after}" if after else other
+    if kind is Kind.FACT and anchor is Kind.EPISODE:
+        match = f"MATCH {match_all(kind)} WHERE n.group_id = $group AND $anchor_uuid IN n.episodes"
+        match += (f" AND {after}" if after else "") + "\nWITH n"
+    elif anchor is None:
         match = f"MATCH {match_all(kind)} WHERE n.group_id = $group" + (f" AND {after}" if after else "")
         match += "\nWITH n"
     else:

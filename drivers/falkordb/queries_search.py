@@ -4,10 +4,14 @@ stay out of the ranking, so that what a move left behind takes no place in it.
 Measured on 4.22 for one graph with 500 groups of 60 rows (384-d vectors, texts of 12 words), p50 of the
 whole call: semantic 0.34 / 0.9 / 9 ms for 1 / 10 / 100 groups; keyword with its document frequencies, five
 terms of which two are in most rows, 0.45 / 1.1 / 8 ms.
+
+A `filtered` text also takes the parameters of drivers/filter_parameters.py; one condition serves all filters,
+so that there are two texts of each kind for the engine's plan cache to keep.
 """
 
 from functools import cache
 
+from drivers.falkordb.conditions import condition
 from drivers.falkordb.queries import FENCES_OF_GROUPS, OWNING, match_by, tagged, union
 from drivers.graph_model import EDGE_KINDS, Kind
 from drivers.row_codec import LABEL
@@ -19,7 +23,7 @@ INDEX = "INDEX"
 
 
 @cache
-def semantic_text(kind: Kind, slot: str) -> str:
+def semantic_text(kind: Kind, slot: str, *, filtered: bool) -> str:
     """Parameters: groups, fits (see search.py), vector, limit, score_min.
 
     vec.cosineDistance is 1 - cosine in float32 (equal vectors give equal bits, 1.0000001 occurs), and an
@@ -28,7 +32,7 @@ def semantic_text(kind: Kind, slot: str) -> str:
     hits = f"""MATCH (f:_Fence) WHERE f.group_id IN $groups AND {OWNING}
 AND size(string.matchRegEx(f.embeddings, $fits)) > 0
 WITH f.group_id AS g
-MATCH {match_by(kind, "group_id: g")} WHERE n.{slot} IS NOT NULL
+MATCH {match_by(kind, "group_id: g")} WHERE n.{slot} IS NOT NULL{_and(kind, filtered)}
 WITH g, n.uuid AS u, 1 - vec.cosineDistance(n.{slot}, vecf32($vector)) AS s WHERE s >= $score_min
 WITH g, u, s ORDER BY s DESC, g, u LIMIT $limit
 {tagged(HIT, "g, u, s")}"""
@@ -36,8 +40,9 @@ WITH g, u, s ORDER BY s DESC, g, u LIMIT $limit
 
 
 @cache
-def keyword_text(kind: Kind) -> str:
-    """Parameters: groups, chunks ({keys: clause, groups: [..]}), any_term, terms ({term, clause}), limit.
+def keyword_text(kind: Kind, *, filtered: bool, counted: bool) -> str:
+    """Parameters: groups, chunks ({keys: clause, groups: [..]}), wanted (clause), limit, and, if document
+    frequencies are `counted`, terms ({term, clause}).
 
     The state of the index comes first: while it is missing or being filled, as after a restart, the engine
     finds fewer rows and says nothing. (Range indexes need no such care, the planner leaves them out then.)
@@ -53,7 +58,7 @@ UNWIND chunk.groups AS g
 MATCH (f:_Fence {{group_id: g}}) WHERE {OWNING}
 WITH chunk, collect(g) AS owned"""
     hits = f"""{owned}
-{call.format("chunk.keys + $any_term")}, score WHERE n.group_id IN owned
+{call.format("chunk.keys + $wanted")}, score WHERE n.group_id IN owned{_and(kind, filtered)}
 WITH n, score ORDER BY score DESC, n.group_id, n.uuid LIMIT $limit
 {tagged(HIT, "n.group_id, n.uuid, n.terms, n.term_count, score")}"""
     frequencies = f"""{owned}
@@ -61,19 +66,29 @@ UNWIND $terms AS term
 {call.format("chunk.keys + term.clause")} WHERE n.group_id IN owned
 WITH term.term AS term, count(n) AS rows
 {tagged(FREQUENCY, "term, rows")}"""
-    return union((state, hits, frequencies, FENCES_OF_GROUPS))
+    return union((state, hits, *((frequencies,) if counted else ()), FENCES_OF_GROUPS))
 
 
 @cache
-def expand_text(along: Kind) -> str:
-    """Parameters: groups, frontier ({group, keys, edges_max})."""
+def expand_text(along: Kind, origin: Kind, *, filtered: bool) -> str:
+    """Parameters: groups, frontier ({group, keys, edges_max, all_max}). The last value of an edge tells
+    whether a bound left edges of its group out. Work grows with the edges of the named nodes alone."""
+    keep = f"\nWITH g, most, all_max, place, n WHERE {condition(along)}" if filtered else ""
     edges = f"""UNWIND $frontier AS part
 MATCH (f:_Fence {{group_id: part.group}}) WHERE {OWNING}
-UNWIND part.keys AS key
-MATCH (x:Entity {{pk: key}})-[n:{LABEL[along]}]-()
-WITH part, x, n ORDER BY n.created_at DESC, n.uuid
-WITH part, x, collect(DISTINCT n) AS newest
-UNWIND newest[0..part.edges_max] AS n
-WITH DISTINCT part.group AS g, n
-{tagged(EDGE, "g, n.uuid, n.source_uuid, n.target_uuid")}"""
+UNWIND range(0, size(part.keys) - 1) AS place
+WITH part.group AS g, part.edges_max AS most, part.all_max AS all_max, place, part.keys[place] AS key
+MATCH (x:{LABEL[origin]} {{pk: key}})-[n:{LABEL[along]}]-(){keep}
+WITH g, most, all_max, place, n ORDER BY n.created_at DESC, n.uuid
+WITH g, most, all_max, place, collect(DISTINCT n) AS all ORDER BY place
+WITH g, all_max, CASE WHEN size(all) > most THEN 1 ELSE 0 END AS over, all[0..most] AS newest
+UNWIND newest AS n
+WITH g, all_max, sum(over) AS over, collect(DISTINCT n) AS found
+WITH g, over > 0 OR size(found) > all_max AS cut, found[0..all_max] AS found
+UNWIND found AS n
+{tagged(EDGE, "g, n.uuid, n.source_uuid, n.target_uuid, cut")}"""
     return union((edges, FENCES_OF_GROUPS))
+
+
+def _and(kind: Kind, filtered: bool) -> str:
+    return f"\nAND {condition(kind)}" if filtered else ""

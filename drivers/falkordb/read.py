@@ -102,6 +102,8 @@ async def list_rows(
     parameters: dict[str, Parameter] = {"group": ref.group_id, "limit": query.limit}
     if query.anchor is not None:
         parameters["anchor"] = pk(ref.group_id, query.anchor.uuid)
+        parameters["anchor_uuid"] = query.anchor.uuid
+        parameters["other_uuid"] = query.other_uuid
     if query.after is not None:
         parameters["after_uuid"] = query.after.uuid
         parameters["after_created_at"] = query.after.created_at
@@ -114,6 +116,7 @@ async def list_rows(
             query.order,
             continues=query.after is not None,
             slot=slots[query.kind] if kinds else None,
+            between=bool(query.other_uuid),
         )
         return await client.read(graph, text, parameters, deadline, f"listing {query.kind} rows")
 

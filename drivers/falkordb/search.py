@@ -2,11 +2,13 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from heapq import merge
 from itertools import batched, islice
+from typing import NamedTuple
 
 from drivers.contract import (
+    EXPANDED_KINDS,
     ExpandedEdge,
     ExpandQuery,
     ExpandRead,
@@ -18,6 +20,7 @@ from drivers.contract import (
     ScoredRow,
     SemanticQuery,
     SemanticRead,
+    TermClause,
 )
 from drivers.deadline import Deadline
 from drivers.errors import SchemaNotReady
@@ -29,6 +32,8 @@ from drivers.falkordb.graphs import by_graph, graph_of
 from drivers.falkordb.parameters import Parameter
 from drivers.falkordb.schema import INDEX_READY
 from drivers.falkordb.write import DEFAULT_SLOT, slot_of
+from drivers.filter_parameters import filter_parameters
+from drivers.filters import NO_FILTER, RowFilter
 from drivers.graph_model import Kind
 from drivers.group_key import group_key
 from drivers.row_codec import pk
@@ -38,8 +43,8 @@ GROUPS_PER_CLAUSE_MAX = 25
 """Groups that one fulltext query names. Each hit's group is looked up in this list, so that 500 groups
 take 50 ms in parts of 25 and 77 ms in parts of 200."""
 
+ALTERNATIVES_MAX = 8
 TERMS_MAX = 64
-EXPANDED_KINDS = (Kind.FACT, Kind.MENTION)
 
 # --- semantic -------------------------------------------------------------------------------------
 
@@ -79,8 +84,9 @@ async def _semantic_of_graph(
             "vector": query.vector,
             "limit": query.limit,
             "score_min": query.score_min,
+            **_filter(query.kind, query.filter),
         }
-        text = texts.semantic_text(query.kind, slot)
+        text = texts.semantic_text(query.kind, slot, filtered=query.filter != NO_FILTER)
         return await client.read(graph, text, parameters, deadline, "a semantic search")
 
     found = await in_slot(DEFAULT_SLOT, group_ids)
@@ -102,6 +108,10 @@ def fitting_spec(kind: Kind, dimension: int, slot: str) -> str:
     and revision may be any string."""
     any_string = r'"(?:[^"\\]|\\.)*"'
     return rf'"{kind}":\[{any_string},{dimension},{any_string},"{re.escape(slot)}"\]'
+
+
+def _filter(kind: Kind, wanted: RowFilter) -> Mapping[str, Parameter]:
+    return {} if wanted == NO_FILTER else filter_parameters(kind, wanted)
 
 
 def _scored(found: Rows) -> list[ScoredRow]:
@@ -127,7 +137,8 @@ async def keyword(
         return KeywordRead((), {}, await read_fences(client, refs, pool_graphs, deadline))
     assert len(query.terms) <= TERMS_MAX, f"a keyword search has {len(query.terms)} terms"
     terms: list[Parameter] = [{"term": term, "clause": terms_clause((term,))} for term in query.terms]
-    any_term = terms_clause(query.terms)
+    wanted = any_clause(query.clauses) if query.clauses else terms_clause(query.terms)
+    counted: dict[str, Parameter] = {} if query.clauses else {"terms": terms}
 
     async def of_graph(graph: str, group_ids: list[str]) -> Rows:
         parameters: dict[str, Parameter] = {
@@ -136,11 +147,12 @@ async def keyword(
                 {"keys": groups_clause(chunk), "groups": chunk}
                 for chunk in batched(group_ids, GROUPS_PER_CLAUSE_MAX)
             ],
-            "any_term": any_term,
-            "terms": terms,
+            "wanted": wanted,
             "limit": query.limit,
+            **counted,
+            **_filter(query.kind, query.filter),
         }
-        text = texts.keyword_text(query.kind)
+        text = texts.keyword_text(query.kind, filtered=query.filter != NO_FILTER, counted=bool(counted))
         answer = await client.read(graph, text, parameters, deadline, "a keyword search")
         if answer and not _is_text_index_ready(answer):
             raise SchemaNotReady(client.shard_id, f"the text index of {query.kind} rows")
@@ -149,7 +161,7 @@ async def keyword(
     found: Rows = []
     for answer in await over_graphs(client, by_graph(refs, pool_graphs), of_graph):
         found += answer
-    frequency = dict.fromkeys(query.terms, 0)
+    frequency = dict.fromkeys(() if query.clauses else query.terms, 0)
     hits: list[tuple[float, KeywordHit]] = []
     for tag, values in found:
         if tag == texts.FREQUENCY:
@@ -158,7 +170,8 @@ async def keyword(
             group_id, uuid, row_terms, term_count, score = values
             hits.append((score, KeywordHit(RowKey(group_id, uuid), row_terms, term_count)))
     hits.sort(key=lambda scored: (-scored[0], scored[1].key))
-    return KeywordRead(tuple(hit for _, hit in hits[: query.limit]), frequency, fences(found))
+    best = tuple(hit for _, hit in hits[: query.limit])
+    return KeywordRead(best, frequency, fences(found), complete=len(hits) < query.limit)
 
 
 def _is_text_index_ready(answer: Rows) -> bool:
@@ -188,6 +201,25 @@ def terms_clause(terms: Sequence[str]) -> str:
     return f"@terms:({'|'.join(f'"{term}"' for term in terms)})"
 
 
+def any_clause(clauses: Sequence[TermClause]) -> str:
+    """Rows that satisfy one of the clauses. ValueError as of terms_clause.
+
+    The engine's parser takes about 20 alternatives that are more than a phrase, and is out of stack then:
+    so they are nested.
+    """
+    alone = [clause.term for clause in clauses if not clause.others]
+    parts = [
+        f"({terms_clause((clause.term,))} {terms_clause(clause.others)})"
+        for clause in clauses
+        if clause.others
+    ]
+    if alone:
+        parts.append(terms_clause(alone))
+    while len(parts) > 1:
+        parts = [f"({'|'.join(some)})" for some in batched(parts, ALTERNATIVES_MAX)]
+    return parts[0]
+
+
 def is_token(term: str) -> bool:
     """Letters, digits and marks of any script; of ASCII only letters and digits."""
     return bool(term) and (
@@ -204,33 +236,48 @@ _TOKEN_CATEGORIES = frozenset("LMN")
 async def expand(
     client: GraphClient, queries: Sequence[ExpandQuery], pool_graphs: int, deadline: Deadline
 ) -> ExpandRead:
-    """One query for each graph and kind of edge."""
-    by_place: dict[tuple[str, Kind], list[ExpandQuery]] = {}
+    """One query for each graph, direction and filter."""
+    by_place: dict[_ExpandPlace, list[ExpandQuery]] = {}
     for query in queries:
-        assert query.along in EXPANDED_KINDS, f"{query.along} does not lead from entity to entity or episode"
+        assert query.along in EXPANDED_KINDS, f"{query.along} does not lead on"
         graph = graph_of(GroupRef(query.group_id, query.space), pool_graphs)
-        by_place.setdefault((graph, query.along), []).append(query)
+        by_place.setdefault(_ExpandPlace(graph, query.along, query.origin, query.filter), []).append(query)
 
-    async def of_place(place: tuple[str, Kind], queries: list[ExpandQuery]) -> Rows:
-        graph, along = place
+    async def of_place(place: _ExpandPlace, queries: list[ExpandQuery]) -> Rows:
         parameters: dict[str, Parameter] = {
             "groups": sorted({query.group_id for query in queries}),
             "frontier": [
                 {
                     "group": query.group_id,
-                    "keys": [pk(query.group_id, uuid) for uuid in query.entities],
+                    "keys": [pk(query.group_id, uuid) for uuid in dict.fromkeys(query.entities)],
                     "edges_max": query.edges_per_entity_max,
+                    "all_max": query.edges_max,
                 }
                 for query in queries
             ],
+            **_filter(place.along, place.filter),
         }
-        return await client.read(graph, texts.expand_text(along), parameters, deadline, "an expansion")
+        text = texts.expand_text(place.along, place.origin, filtered=place.filter != NO_FILTER)
+        return await client.read(place.graph, text, parameters, deadline, "an expansion")
 
     edges: dict[str, dict[str, ExpandedEdge]] = {query.group_id: {} for query in queries}
     known: dict[str, Fence] = {}
+    cut: set[str] = set()
     for answer in await over_graphs(client, by_place, of_place):
         for tag, values in answer:
             if tag == texts.EDGE:
-                edges[values[0]][values[1]] = ExpandedEdge(*values[1:])
+                group_id, *edge, is_cut = values
+                edges[group_id][edge[0]] = ExpandedEdge(*edge)
+                if is_cut:
+                    cut.add(group_id)
         known |= fences(answer)
-    return ExpandRead({group_id: tuple(found.values()) for group_id, found in edges.items()}, known)
+    return ExpandRead(
+        {group_id: tuple(found.values()) for group_id, found in edges.items()}, known, frozenset(cut)
+    )
+
+
+class _ExpandPlace(NamedTuple):
+    graph: str
+    along: Kind
+    origin: Kind
+    filter: RowFilter

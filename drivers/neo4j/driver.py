@@ -14,6 +14,8 @@ from drivers.contract import (
     KeywordQuery,
     KeywordRead,
     ListQuery,
+    PathQuery,
+    PathsRead,
     RowsRead,
     SchemaReport,
     SemanticQuery,
@@ -24,13 +26,16 @@ from drivers.contract import (
 )
 from drivers.deadline import Deadline
 from drivers.graph_model import Kind
+from drivers.marker_proof import proves
 from drivers.neo4j.client import Neo4jClient
 from drivers.neo4j.fences import Fences
 from drivers.neo4j.reads import Reads
 from drivers.neo4j.schema import Schema
 from drivers.neo4j.searches import Searches
 from drivers.neo4j.settings import Neo4jSettings
+from drivers.neo4j.write_lane import ROWS_MAX, WriteLane
 from drivers.neo4j.writes import Writes
+from drivers.path_search import shortest_paths
 
 
 class Neo4jDriver:
@@ -41,9 +46,11 @@ class Neo4jDriver:
         self._client = Neo4jClient(shard_id, settings)
         self._fences = Fences(self._client)
         self._writes = Writes(self._client)
+        self._lane = WriteLane(shard_id, self._writes, rows_max=ROWS_MAX if settings.write_lane else 0)
         self._reads = Reads(self._client)
         self._searches = Searches(self._client, self._fences)
         self._schema = Schema(self._client)
+        self._marker: ShardMarker | None = None
 
     @property
     def shard_id(self) -> str:
@@ -53,10 +60,16 @@ class Neo4jDriver:
     def engine(self) -> Engine:
         return Engine.NEO4J
 
+    @property
+    def write_weight_max(self) -> int:
+        """A commit holds nobody up but writers of the same groups: the bounds of a message are enough."""
+        return 2**31 - 1
+
     async def open(self) -> None:
         self._client.open()
 
     async def close(self) -> None:
+        await self._lane.close()
         await self._client.close()
 
     async def ping(self, deadline: Deadline) -> None:
@@ -65,7 +78,11 @@ class Neo4jDriver:
     # --- the shard --------------------------------------------------------------------------------
 
     async def read_marker(self, deadline: Deadline) -> ShardMarker | None:
-        return await self._fences.read_marker(deadline)
+        """Connections to a server that shows another marker than the admitted one are not kept."""
+        marker = await self._fences.read_marker(deadline)
+        if not proves(marker, self._marker):
+            await self._client.reopen()
+        return marker
 
     async def create_marker(self, marker: ShardMarker, deadline: Deadline) -> ShardMarker:
         return await self._fences.create_marker(marker, deadline)
@@ -74,7 +91,12 @@ class Neo4jDriver:
         return await self._fences.advance_beat(seen, beat, deadline)
 
     def use_marker(self, marker: ShardMarker) -> None:
-        """Nothing to learn from it: pool_graphs is of no meaning here."""
+        """pool_graphs is of no meaning here."""
+        self._marker = marker
+        self._client.use_proof(self._is_admitted)
+
+    async def _is_admitted(self, deadline: Deadline) -> bool:
+        return proves(await self.read_marker(deadline), self._marker)
 
     async def ensure_schema(self, deadline: Deadline) -> None:
         await self._schema.ensure(deadline)
@@ -102,8 +124,7 @@ class Neo4jDriver:
         return await self._writes.read_images(ref, request, deadline)
 
     async def apply(self, ref: GroupRef, plan: WritePlan, deadline: Deadline) -> WriteOutcome:
-        (outcome,) = await self._writes.apply_many([(ref, plan)], deadline)
-        return outcome
+        return await self._lane.apply(ref, plan, deadline)
 
     # --- reading ----------------------------------------------------------------------------------
 
@@ -133,3 +154,6 @@ class Neo4jDriver:
 
     async def expand(self, queries: Sequence[ExpandQuery], deadline: Deadline) -> ExpandRead:
         return await self._searches.expand(queries, deadline)
+
+    async def paths(self, ref: GroupRef, query: PathQuery, deadline: Deadline) -> PathsRead:
+        return await shortest_paths(ref, query, lambda hop: self.expand([hop], deadline))

@@ -38,12 +38,17 @@ RETURN g.group_id, rows, {FENCE_OR_NULL}"""
 
 
 @cache
-def list_text(kind: Kind, order: ListOrder, anchor: Kind | None, with_vectors: bool) -> str:
+def list_text(
+    kind: Kind, order: ListOrder, anchor: Kind | None, with_vectors: bool, between: bool = False
+) -> str:
     """Parameters: group_id, limit, and
-    UUID: after_pk, end_pk; NEWEST: created_at, uuid (of the row before); with an anchor also anchor_pk.
+    UUID: after_pk, end_pk; NEWEST: created_at, uuid (of the row before); with an anchor also anchor_pk and
+    anchor_uuid; for facts `between` the anchor and another entity, other_uuid.
     One record: [rows, fence or null]."""
     label = LABEL[kind]
-    if anchor is not None:
+    hangs = anchor is not None and (kind, anchor) != (Kind.FACT, Kind.EPISODE)
+    if hangs:
+        assert anchor is not None
         rows = (
             f"MATCH (a:{LABEL[anchor]} {{pk: $p.anchor_pk}})-[n:{label}]-() USING INDEX a:{LABEL[anchor]}(pk)"
         )
@@ -60,11 +65,16 @@ def list_text(kind: Kind, order: ListOrder, anchor: Kind | None, with_vectors: b
             "AND CASE WHEN n.created_at = $p.created_at THEN n.uuid > $p.uuid ELSE true END"
         )
         by = "n.group_id DESC, n.created_at DESC, n.uuid"
+    if between:
+        where += " AND $p.other_uuid IN [n.source_uuid, n.target_uuid]"
+        where += " AND ($p.other_uuid <> $p.anchor_uuid OR n.source_uuid = n.target_uuid)"
+    if anchor is not None and not hangs:
+        where += " AND $p.anchor_uuid IN n.episodes"
     return f"""{PREFIX}
 CALL () {{
   {rows}
   WHERE {where}
-  WITH {"DISTINCT " if anchor is not None else ""}n ORDER BY {by} LIMIT $p.limit
+  WITH {"DISTINCT " if hangs else ""}n ORDER BY {by} LIMIT $p.limit
   RETURN collect({row_values(kind, with_vectors)}) AS rows
 }}
 {fence_of("$p.group_id")}

@@ -1,22 +1,26 @@
-"""Candidates of searches over many groups, and one hop along edges. Fences are read last."""
+"""Candidates of searches over many groups, and one hop along edges. Fences are read last.
+
+A `filtered` text also takes the parameters of drivers/filter_parameters.py; one condition serves all filters,
+so that the server has two texts of each kind to compile.
+"""
 
 from functools import cache
 
 from drivers.graph_model import NODE_KINDS, Kind
+from drivers.neo4j.conditions import condition
 from drivers.neo4j.queries import (
     FENCE_OR_NULL,
     PREFIX,
     fence_of,
     fences_of_groups,
     pattern,
-    row_by_pk,
 )
 from drivers.row_codec import LABEL
 
 
 @cache
-def semantic_text(kind: Kind) -> str:
-    """Parameters: groups (maps of group_id, prefix of its pks, slot), vector, dimension, limit.
+def semantic_text(kind: Kind, *, filtered: bool) -> str:
+    """Parameters: groups (maps of group_id, prefix of its pks, slot), vector, dimension, limit, score_min.
     One record: [hits as [group_id, pk, score in 0..1], fences].
 
     Costs about 12 us per row, nearly all of it for reading the vector. The order needs no further property:
@@ -26,7 +30,7 @@ def semantic_text(kind: Kind) -> str:
     return f"""{PREFIX}
 CALL () {{
   UNWIND $p.groups AS g
-  MATCH {pattern(kind)} USING INDEX n:{LABEL[kind]}(pk) WHERE n.pk STARTS WITH g.prefix
+  MATCH {pattern(kind)} USING INDEX n:{LABEL[kind]}(pk) WHERE n.pk STARTS WITH g.prefix{_and(kind, filtered)}
   WITH g, n.pk AS pk, n[g.slot] AS vector WHERE size(vector) = $p.dimension
   WITH g.group_id AS group_id, pk, vector.similarity.cosine(vector, $p.vector) AS score
   ORDER BY score DESC, group_id, pk LIMIT $p.limit
@@ -37,27 +41,37 @@ RETURN hits, fences"""
 
 
 @cache
-def keyword_text(kind: Kind) -> str:
+def keyword_text(kind: Kind, *, filtered: bool) -> str:
     """Parameters: index, query, limit, group_ids, terms (maps of term and its query), groups.
-    One record: [hits as [group_id, uuid, terms, term_count, score], whether these are all that match, else
-    the row counts of the terms, fences].
+    One record: [hits as [group_id, uuid, terms, term_count, score], whether these are all that match, the
+    row counts of the terms, fences].
 
-    When fewer rows than the limit match, they are all there, and their terms tell the frequencies: then the
-    engine need not count.
+    When fewer rows than the limit match, they are all there, and without a filter their terms tell the
+    frequencies: then the engine does not count, and the list of counts is empty.
     """
-    query = "queryNodes" if kind in NODE_KINDS else "queryRelationships"
+    search = f"db.index.fulltext.{'queryNodes' if kind in NODE_KINDS else 'queryRelationships'}"
     found = "node" if kind in NODE_KINDS else "relationship"
+    if filtered:
+        # The procedure's own limit would cut before the filter.
+        hits = f"""CALL {search}($p.index, $p.query) YIELD {found} AS n, score
+  WITH n, score WHERE n.group_id IN $p.group_ids AND {condition(kind)}
+  WITH n, score ORDER BY score DESC LIMIT $p.limit
+  WITH collect([n.group_id, n.uuid, n.terms, n.term_count, score]) AS hits
+  RETURN hits, size(hits) < $p.limit AS complete"""
+    else:
+        hits = f"""CALL {search}($p.index, $p.query, {{limit: $p.limit}}) YIELD {found} AS n, score
+  WITH collect([n.group_id, n.uuid, n.terms, n.term_count, score]) AS found
+  RETURN [hit IN found WHERE hit[0] IN $p.group_ids] AS hits, size(found) < $p.limit AS complete"""
+    count = "true" if filtered else "NOT complete"
     return f"""{PREFIX}
 CALL () {{
-  CALL db.index.fulltext.{query}($p.index, $p.query, {{limit: $p.limit}}) YIELD {found} AS n, score
-  WITH collect([n.group_id, n.uuid, n.terms, n.term_count, score]) AS found
-  RETURN [hit IN found WHERE hit[0] IN $p.group_ids] AS hits, size(found) < $p.limit AS complete
+  {hits}
 }}
 CALL (complete) {{
-  WITH complete WHERE NOT complete
+  WITH complete WHERE {count}
   UNWIND $p.terms AS t
   CALL (t) {{
-    CALL db.index.fulltext.{query}($p.index, t.query) YIELD {found} RETURN count(*) AS row_count
+    CALL {search}($p.index, t.query) YIELD {found} RETURN count(*) AS row_count
   }}
   RETURN collect(row_count) AS frequencies
 }}
@@ -66,20 +80,29 @@ RETURN hits, complete, frequencies, fences"""
 
 
 @cache
-def expand_text(along: Kind) -> str:
-    """Parameters: groups (maps of group_id and pks of entities), limit per entity.
-    One record per group: [group_id, edges as [uuid, source_uuid, target_uuid], fence or null]."""
+def expand_text(along: Kind, origin: Kind, *, filtered: bool) -> str:
+    """Parameters: groups (maps of group_id and pks of nodes), limit per node, rows_max per group.
+    One record per group: [group_id, edges as [place of the node in pks, [uuid, source_uuid, target_uuid]],
+    fence or null]. Work grows with the edges of the named nodes alone."""
+    keep = f"\n    WITH e WHERE {condition(along, 'e')}" if filtered else ""
     return f"""{PREFIX}
 UNWIND $p.groups AS g
 CALL (g) {{
-  UNWIND g.pks AS k {row_by_pk(Kind.ENTITY, "k")}
+  UNWIND range(0, size(g.pks) - 1) AS place
+  MATCH (n:{LABEL[origin]} {{pk: g.pks[place]}}) USING INDEX n:{LABEL[origin]}(pk)
   CALL (n) {{
-    MATCH (n)-[e:{LABEL[along]}]-()
-    WITH e ORDER BY e.created_at DESC, e.uuid LIMIT $p.limit
-    RETURN e
+    MATCH (n)-[e:{LABEL[along]}]-(){keep}
+    WITH DISTINCT e ORDER BY e.created_at DESC, e.uuid LIMIT $p.limit
+    RETURN collect([e.uuid, e.source_uuid, e.target_uuid]) AS newest
   }}
-  WITH DISTINCT e
-  RETURN collect([e.uuid, e.source_uuid, e.target_uuid]) AS edges
+  WITH place, newest ORDER BY place
+  UNWIND newest AS edge
+  WITH place, edge LIMIT $p.rows_max
+  RETURN collect([place, edge]) AS edges
 }}
 {fence_of("g.group_id")}
 RETURN g.group_id, edges, {FENCE_OR_NULL}"""
+
+
+def _and(kind: Kind, filtered: bool) -> str:
+    return f" AND {condition(kind)}" if filtered else ""

@@ -73,11 +73,19 @@ class Reads:
             raise ValueError(f"only edges hang on a node, {query.kind} does not")
         after = query.after or _BEFORE_ALL
         ((values, fence_values),) = await self._read(
-            list_text(query.kind, query.order, query.anchor and query.anchor.kind, query.with_vectors),
+            list_text(
+                query.kind,
+                query.order,
+                query.anchor and query.anchor.kind,
+                query.with_vectors,
+                between=bool(query.other_uuid),
+            ),
             {
                 "group_id": ref.group_id,
                 "limit": query.limit,
                 "anchor_pk": pk(ref.group_id, query.anchor.uuid) if query.anchor else "",
+                "anchor_uuid": query.anchor.uuid if query.anchor else "",
+                "other_uuid": query.other_uuid,
                 "after_pk": ref.group_id + FIRST_PK_SUFFIX + after.uuid,
                 "end_pk": ref.group_id + END_PK_SUFFIX,
                 "created_at": after.created_at,
@@ -138,5 +146,6 @@ class Reads:
         return found
 
     def _check_size(self, rows: int) -> None:
-        if rows > ROWS_PER_READ_MAX:
+        # One row more than a page may have tells its reader whether another page follows.
+        if rows > ROWS_PER_READ_MAX + 1:
             raise RowLimitExceeded(self._client.shard_id, "one read", ROWS_PER_READ_MAX)

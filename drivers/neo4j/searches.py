@@ -1,7 +1,9 @@
 """Semantic and keyword candidates over many groups, and one hop along edges."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import batched
+from typing import Any, NamedTuple
 from unicodedata import category
 
 from drivers.contract import (
@@ -18,7 +20,10 @@ from drivers.contract import (
     SemanticRead,
 )
 from drivers.deadline import Deadline
-from drivers.errors import ShardUnavailable
+from drivers.errors import ShardImpaired
+from drivers.filter_parameters import filter_parameters
+from drivers.filters import NO_FILTER, RowFilter
+from drivers.graph_model import Kind
 from drivers.group_key import group_key
 from drivers.neo4j import records
 from drivers.neo4j.client import Neo4jClient
@@ -48,7 +53,7 @@ class Searches:
         vector = query.vector.tolist()
         for _ in range(_SLOT_CHANGES_MAX):
             ((hits, found),) = await self._client.read(
-                semantic_text(query.kind),
+                semantic_text(query.kind, filtered=query.filter != NO_FILTER),
                 {
                     "groups": [
                         {"group_id": group_id, "prefix": group_id + FIRST_PK_SUFFIX, "slot": slot}
@@ -57,6 +62,7 @@ class Searches:
                     "vector": vector,
                     "dimension": len(vector),
                     "limit": query.limit,
+                    **_filter(query.kind, query.filter),
                 },
                 "semantic",
                 deadline,
@@ -69,7 +75,7 @@ class Searches:
                 scored = (_scored(*hit) for hit in hits)
                 return SemanticRead(tuple(hit for hit in scored if hit.score >= query.score_min), fences)
             slots |= told
-        raise ShardUnavailable(self._client.shard_id, "the vectors of a group are being replaced")
+        raise ShardImpaired(self._client.shard_id, "the vectors of a group are being replaced")
 
     async def keyword(self, refs: Sequence[GroupRef], query: KeywordQuery, deadline: Deadline) -> KeywordRead:
         _check_terms(query.terms)
@@ -78,21 +84,25 @@ class Searches:
                 (), dict.fromkeys(query.terms, 0), await self._fences.read_fences(refs, deadline)
             )
         ranked: list[tuple[float, KeywordHit]] = []
-        frequency = dict.fromkeys(query.terms, 0)
+        frequency = dict.fromkeys(() if query.clauses else query.terms, 0)
         fences: dict[str, Fence] = {}
-        terms = [f'terms:"{term}"' for term in query.terms]
-        for some in batched(sorted({ref.group_id for ref in refs}), _CLAUSES_MAX - len(terms)):
+        wanted, clauses = _wanted(query)
+        terms = [] if query.clauses else [f'terms:"{term}"' for term in query.terms]
+        filtered = query.filter != NO_FILTER
+        complete = True
+        for some in batched(sorted({ref.group_id for ref in refs}), _CLAUSES_MAX - clauses):
             # ^0 keeps the group's clause out of the score.
             scope = "(" + " OR ".join(f"group_key:{group_key(group_id)}" for group_id in some) + ")^0"
-            ((hits, complete, counts, found),) = await self._client.read(
-                keyword_text(query.kind),
+            ((hits, all_there, counts, found),) = await self._client.read(
+                keyword_text(query.kind, filtered=filtered),
                 {
                     "index": FULLTEXT_NAME[query.kind],
-                    "query": f"{scope} AND ({' OR '.join(terms)})",
+                    "query": f"{scope} AND {wanted}",
                     "limit": query.limit,
                     "group_ids": some,
                     "terms": [{"query": f"{scope} AND {term}"} for term in terms],
                     "groups": [{"group_id": group_id} for group_id in some],
+                    **_filter(query.kind, query.filter),
                 },
                 "keyword",
                 deadline,
@@ -104,44 +114,102 @@ class Searches:
                 if uuid is not None and row_terms is not None and term_count is not None
             ]
             ranked += made
-            if complete:
-                counts = _row_counts(query.terms, (hit for _, hit in made))
-            for term, count in zip(query.terms, counts, strict=True):
-                frequency[term] += count
+            complete = complete and all_there
+            if terms:
+                if all_there and not filtered:
+                    counts = _row_counts(query.terms, (hit for _, hit in made))
+                for term, count in zip(query.terms, counts, strict=True):
+                    frequency[term] += count
             fences |= records.fences(found)
         # Scores of one index are comparable, whichever groups a query names.
         ranked.sort(key=lambda scored: (-scored[0], scored[1].key))
-        return KeywordRead(tuple(hit for _, hit in ranked[: query.limit]), frequency, fences)
+        best = tuple(hit for _, hit in ranked[: query.limit])
+        return KeywordRead(best, frequency, fences, complete and len(ranked) < query.limit)
 
     async def expand(self, queries: Sequence[ExpandQuery], deadline: Deadline) -> ExpandRead:
         edges: dict[str, dict[str, ExpandedEdge]] = {}
         fences: dict[str, Fence] = {}
-        # LIMIT takes no value of a row: one statement per limit and kind of edge, one in practice.
-        for along, limit in sorted({(query.along, query.edges_per_entity_max) for query in queries}):
+        cut: set[str] = set()
+        # LIMIT takes no value of a row: one statement for what queries differ in, one in practice.
+        alike: dict[_Alike, list[ExpandQuery]] = {}
+        for query in queries:
+            key = _Alike(query.along, query.origin, query.filter, query.edges_per_entity_max, query.edges_max)
+            alike.setdefault(key, []).append(query)
+        for shape, some in alike.items():
+            nodes_max = max(len(query.entities) for query in some)
             found = await self._client.read(
-                expand_text(along),
+                expand_text(shape.along, shape.origin, filtered=shape.filter != NO_FILTER),
                 {
                     "groups": [
                         {
                             "group_id": query.group_id,
                             "pks": [pk(query.group_id, uuid) for uuid in dict.fromkeys(query.entities)],
                         }
-                        for query in queries
-                        if (query.along, query.edges_per_entity_max) == (along, limit)
+                        for query in some
                     ],
-                    "limit": limit,
+                    # One more tells that there are more; and an edge may come from both of its ends.
+                    "limit": shape.per_node_max + 1,
+                    "rows_max": 2 * (shape.edges_max + 1) + nodes_max,
+                    **_filter(shape.along, shape.filter),
                 },
                 "expand",
                 deadline,
             )
-            for group_id, some, fence_values in found:
-                edges.setdefault(group_id, {}).update(
-                    {edge[0]: ExpandedEdge(*edge) for edge in some if None not in edge}
-                )
+            for group_id, placed, fence_values in found:
+                kept, is_cut = _kept(placed, shape)
+                edges.setdefault(group_id, {}).update(kept)
+                if is_cut:
+                    cut.add(group_id)
                 fence = records.fence(fence_values)
                 if fence is not None:
                     fences[group_id] = fence
-        return ExpandRead({group_id: tuple(some.values()) for group_id, some in edges.items()}, fences)
+        return ExpandRead(
+            {group_id: tuple(some.values()) for group_id, some in edges.items()}, fences, frozenset(cut)
+        )
+
+
+class _Alike(NamedTuple):
+    along: Kind
+    origin: Kind
+    filter: RowFilter
+    per_node_max: int
+    edges_max: int
+
+
+def _kept(placed: Iterable[Sequence[Any]], shape: _Alike) -> tuple[dict[str, ExpandedEdge], bool]:
+    """The edges within both bounds, and whether there are others."""
+    per_node: Counter[int] = Counter()
+    edges: dict[str, ExpandedEdge] = {}
+    is_cut = False
+    for place, edge in placed:
+        # A row that is being deleted may lack properties already.
+        if None in edge or (edge[0] in edges and per_node[place] < shape.per_node_max):
+            per_node[place] += None not in edge
+            continue
+        if per_node[place] >= shape.per_node_max or len(edges) >= shape.edges_max:
+            is_cut = True
+            continue
+        per_node[place] += 1
+        edges[edge[0]] = ExpandedEdge(*edge)
+    return edges, is_cut
+
+
+def _filter(kind: Kind, wanted: RowFilter) -> Mapping[str, Any]:
+    return {} if wanted == NO_FILTER else filter_parameters(kind, wanted)
+
+
+def _wanted(query: KeywordQuery) -> tuple[str, int]:
+    """The rows that are asked for, as Lucene reads it, and how many clauses that has."""
+    if not query.clauses:
+        return f"({' OR '.join(f'terms:"{term}"' for term in query.terms)})", len(query.terms)
+    _check_terms(term for clause in query.clauses for term in (clause.term, *clause.others))
+    each = [
+        f'(terms:"{clause.term}" AND ({" OR ".join(f'terms:"{other}"' for other in clause.others)}))'
+        if clause.others
+        else f'terms:"{clause.term}"'
+        for clause in query.clauses
+    ]
+    return f"({' OR '.join(each)})", sum(1 + len(clause.others) for clause in query.clauses)
 
 
 def _scored(group_id: str, row_pk: str, score: float) -> ScoredRow:

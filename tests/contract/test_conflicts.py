@@ -63,6 +63,20 @@ async def test_conflict_when_a_row_to_drop_was_changed_or_dropped(tenant: Tenant
         await refused(tenant, probe, plan, WriteStatus.CONFLICT)
 
 
+@pytest.mark.parametrize("kind", Kind)
+async def test_conflict_when_a_row_to_drop_was_created(tenant: Tenant, probe: Probe, kind: Kind) -> None:
+    """The deletion of a row that may be missing, and was, does not pass by one that was made since: the row
+    would outlive a deletion with a higher version. While it stays missing the deletion is applied."""
+    rows = one_of_each()
+    created = rows.pop(kind)
+    await tenant.write(*(row for row in rows.values() if not hasattr(row, "source_uuid")))
+    deletion = [(kind, created.uuid)]
+    early, late = [await tenant.plan(tenant.intent(deletions=deletion)) for _ in range(2)]
+    assert (await tenant.apply(early)).status is WriteStatus.APPLIED
+    await tenant.write(created)
+    await refused(tenant, probe, late, WriteStatus.CONFLICT)
+
+
 async def test_conflict_when_one_row_went_and_another_came(tenant: Tenant, probe: Probe) -> None:
     """Equal counts do not deceive: a row created since has a version above the plan's."""
     there, absent = entity("there"), entity("absent")

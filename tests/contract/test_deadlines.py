@@ -16,6 +16,7 @@ from drivers.contract import (
     ImageRequest,
     KeywordQuery,
     ListQuery,
+    PathQuery,
     SemanticQuery,
     ShardDriver,
     ShardMarker,
@@ -47,6 +48,7 @@ CALLS: dict[str, Call] = {
     "changes": lambda d, r, t: d.changes(r, 0, 10, t),
     "semantic": lambda d, r, t: d.semantic([r], SemanticQuery(Kind.ENTITY, vector([1, 2]), 10), t),
     "keyword": lambda d, r, t: d.keyword([r], KeywordQuery(Kind.ENTITY, ("x",), 10), t),
+    "paths": lambda d, r, t: d.paths(r, PathQuery(new_uuid(), new_uuid()), t),
     "expand": lambda d, r, t: d.expand([ExpandQuery(r.group_id, r.space, (new_uuid(),), Kind.FACT, 10)], t),
 }
 

@@ -1,7 +1,7 @@
 """One hop along the graph, bounded per entity."""
 
 from drivers.contract import ExpandedEdge, ExpandQuery, ExpandRead
-from drivers.graph_model import Kind
+from drivers.graph_model import Community, Kind, Membership
 from tests.contract.conftest import OpenTenant
 from tests.contract.rows import entity, episode, fact, mention, new_uuid, uuids
 from tests.contract.tenant import Tenant, soon
@@ -118,3 +118,44 @@ async def test_many_groups_are_expanded_in_one_call(open_tenant: OpenTenant) -> 
         assert set(found) <= expected[query.group_id]
         assert len(found) == min(2, len(expected[query.group_id]))
     assert read.fences == {tenant.ref.group_id: await tenant.fence() for tenant in tenants}
+
+
+async def test_mentions_and_memberships_lead_both_ways(tenant: Tenant) -> None:
+    """From an episode to its entities, from a community to its members, from an entity to its communities."""
+    a, b, what = entity("a"), entity("b"), episode("x")
+    circle = Community(uuid=new_uuid(), name="c")
+    links = [mention(what.uuid, a.uuid), mention(what.uuid, b.uuid)]
+    members = [Membership(uuid=new_uuid(), source_uuid=circle.uuid, target_uuid=a.uuid)]
+    await tenant.write(a, b, what, circle, *links, *members)
+
+    async def found(origin: Kind, at: str, along: Kind) -> set[ExpandedEdge]:
+        query = ExpandQuery(tenant.ref.group_id, "", (at,), along, 10, origin=origin)
+        return set((await tenant.driver.expand([query], soon())).edges[tenant.ref.group_id])
+
+    mentions = {ExpandedEdge(link.uuid, link.source_uuid, link.target_uuid) for link in links}
+    member = ExpandedEdge(members[0].uuid, circle.uuid, a.uuid)
+    assert await found(Kind.EPISODE, what.uuid, Kind.MENTION) == mentions
+    assert await found(Kind.COMMUNITY, circle.uuid, Kind.MEMBERSHIP) == {member}
+    assert await found(Kind.ENTITY, a.uuid, Kind.MEMBERSHIP) == {member}
+    assert await found(Kind.ENTITY, b.uuid, Kind.MEMBERSHIP) == set()
+
+
+async def test_a_call_is_bounded_in_all(tenant: Tenant) -> None:
+    """edges_max keeps the edges of the entities named first; `cut` says when either bound left some out."""
+    a, b, far = entity("a"), entity("b"), entity("far")
+    await tenant.write(a, b, far)
+    of_a, of_b = ([fact(one.uuid, far.uuid, at=at) for at in uuids(5)] for one in (a, b))
+    await tenant.write(*of_b)
+    await tenant.write(*of_a)
+
+    async def found(most: int, edges_max: int) -> tuple[list[str], bool]:
+        query = ExpandQuery(tenant.ref.group_id, "", (a.uuid, b.uuid), Kind.FACT, most, edges_max=edges_max)
+        read = await tenant.driver.expand([query], soon())
+        return _uuids(tenant, read), tenant.ref.group_id in read.cut
+
+    ordered = [claim.uuid for claim in (*of_a, *of_b)]
+    assert await found(5, 10) == (ordered, False)
+    assert await found(5, 9) == (ordered[:9], True)
+    assert await found(5, 3) == (ordered[:3], True)
+    assert await found(4, 10) == (ordered[:4] + ordered[5:9], True)
+    assert await found(4, 1) == (ordered[:1], True)

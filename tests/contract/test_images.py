@@ -1,6 +1,7 @@
 """The images that a write is planned from."""
 
 from dataclasses import replace
+from itertools import batched
 
 import pytest
 
@@ -66,7 +67,8 @@ async def test_a_cascade_is_bounded(tenant: Tenant) -> None:
     hub = entity("hub")
     await tenant.write(hub)
     ids = uuids(ROWS_PER_WRITE_MAX)
-    await tenant.write(*(fact(hub.uuid, hub.uuid, at=at) for at in ids))
+    for part in batched(ids, 200):
+        await tenant.write(*(fact(hub.uuid, hub.uuid, at=at) for at in part))
     request = ImageRequest("none", {}, {}, {Kind.ENTITY: (hub.uuid,)})
     assert len((await _read(tenant, request)).incident) == ROWS_PER_WRITE_MAX
     await tenant.write(fact(hub.uuid, hub.uuid))

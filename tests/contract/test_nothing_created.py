@@ -13,6 +13,7 @@ from drivers.contract import (
     KeywordQuery,
     ListOrder,
     ListQuery,
+    PathQuery,
     SemanticQuery,
     ShardDriver,
 )
@@ -46,6 +47,7 @@ READS: dict[str, Read] = {
     "changes": lambda d, r: d.changes(r, 0, 10, soon()),
     "semantic": lambda d, r: d.semantic([r], SemanticQuery(Kind.FACT, vector([1, 2]), 10), soon()),
     "keyword": lambda d, r: d.keyword([r], KeywordQuery(Kind.FACT, ("x",), 10), soon()),
+    "paths": lambda d, r: d.paths(r, PathQuery(new_uuid(), new_uuid()), soon()),
     "expand": lambda d, r: d.expand(
         [ExpandQuery(r.group_id, r.space, (new_uuid(),), Kind.MENTION, 10)], soon()
     ),

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.contract import ROWS_PER_READ_MAX, Anchor, ListCursor, ListOrder
+from drivers.contract import ROWS_PER_READ_MAX, Anchor, ListCursor, ListOrder, ListQuery
 from drivers.graph_model import (
     EDGE_KINDS,
     ENDPOINT_KINDS,
@@ -20,7 +20,7 @@ from drivers.graph_model import (
     SagaEpisode,
 )
 from tests.contract.rows import entity, episode, fact, mention, new_uuid, one_of_each, uuids, vector
-from tests.contract.tenant import Tenant
+from tests.contract.tenant import Tenant, soon
 
 
 def _newest_first(rows: list[AnyRow]) -> list[AnyRow]:
@@ -44,11 +44,12 @@ async def _aged(tenant: Tenant, kind: Kind, batches: int = 4, size: int = 5) -> 
 
 @pytest.mark.parametrize("kind", [Kind.ENTITY, Kind.FACT])
 @pytest.mark.parametrize("order", ListOrder)
-@pytest.mark.parametrize("page_size", [1, 3, 7, ROWS_PER_READ_MAX])
+@pytest.mark.parametrize("page_size", [1, 3, 7, ROWS_PER_READ_MAX + 1])
 async def test_pages_of_any_size_make_the_whole_list(
     tenant: Tenant, kind: Kind, order: ListOrder, page_size: int
 ) -> None:
-    """Pages in either order have every row once, also where rows share their created_at."""
+    """Pages in either order have every row once, also where rows share their created_at. The largest is a
+    full page and the row that tells whether another page follows."""
     made = await _aged(tenant, kind)
     rows = await tenant.listed(kind, page_size, order=order)
     assert sorted(row.uuid for row in rows) == sorted(made)
@@ -197,3 +198,49 @@ def _edge(kind: Kind, source: str, target: str) -> AnyRow:
             return SagaEpisode(uuid=new_uuid(), source_uuid=source, target_uuid=target)
         case _:
             return NextEpisode(uuid=new_uuid(), source_uuid=source, target_uuid=target, saga_uuid=new_uuid())
+
+
+@pytest.mark.parametrize("order", ListOrder)
+@pytest.mark.parametrize("page_size", [2, 100])
+async def test_facts_of_an_episode_are_listed(tenant: Tenant, order: ListOrder, page_size: int) -> None:
+    """Those whose `episodes` name it, whether or not it mentions their entities."""
+    a = entity("a")
+    one, other = new_uuid(), new_uuid()
+    await tenant.write(a)
+    ids = uuids(9)
+    for n, at in enumerate(ids):
+        told_by = ((one,), (other, one), (other,))[n % 3]
+        await tenant.write(fact(a.uuid, a.uuid, at=at, episodes=told_by))
+    listed = await tenant.listed(Kind.FACT, page_size, order=order, anchor=Anchor(Kind.EPISODE, one))
+    expected = [at for n, at in enumerate(ids) if n % 3 < 2]
+    assert [row.uuid for row in listed] == (expected if order is ListOrder.UUID else expected[::-1])
+    assert await tenant.listed(Kind.FACT, anchor=Anchor(Kind.EPISODE, new_uuid())) == []
+
+
+@pytest.mark.parametrize("order", ListOrder)
+async def test_facts_between_two_entities_are_listed(tenant: Tenant, order: ListOrder) -> None:
+    """In either direction, from either end, page by page; facts of an entity with itself if asked for."""
+    a, b, c = entity("a"), entity("b"), entity("c")
+    await tenant.write(a, b, c)
+    between: list[str] = []
+    for n, at in enumerate(uuids(6)):
+        ends = (a.uuid, b.uuid) if n % 2 else (b.uuid, a.uuid)
+        await tenant.write(fact(*ends, at=at), fact(a.uuid, c.uuid), fact(a.uuid, a.uuid))
+        between.append(at)
+    expected = between if order is ListOrder.UUID else between[::-1]
+
+    async def listed(one: str, other: str, page_size: int) -> list[str]:
+        found: list[AnyRow] = []
+        while True:
+            after = ListCursor(found[-1].uuid, found[-1].created_at) if found else None
+            query = ListQuery(Kind.FACT, page_size, order, after, Anchor(Kind.ENTITY, one), other_uuid=other)
+            page = (await tenant.driver.list_rows(tenant.ref, query, soon())).rows
+            found += page
+            if len(page) < page_size:
+                return [row.uuid for row in found]
+
+    for page_size in (1, 4, 100):
+        assert await listed(a.uuid, b.uuid, page_size) == expected
+        assert await listed(b.uuid, a.uuid, page_size) == expected
+    assert await listed(b.uuid, c.uuid, 10) == []
+    assert len(await listed(a.uuid, a.uuid, 10)) == 6

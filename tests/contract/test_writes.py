@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from drivers.contract import ROWS_PER_WRITE_MAX
+from drivers.errors import WriteTooHeavy
 from drivers.graph_model import (
     EDGE_KINDS,
     ENDPOINT_KINDS,
@@ -216,17 +217,33 @@ async def test_get_answers_in_the_order_asked_and_leaves_out_what_is_missing(ten
 
 
 async def test_the_largest_write_is_one_atomic_write(tenant: Tenant) -> None:
-    """ROWS_PER_WRITE_MAX rows are put, and dropped, by one version each."""
-    ids = uuids(ROWS_PER_WRITE_MAX)
+    """As many rows as the contract and the shard allow are put, and dropped, by one version each."""
+    ids = uuids(min(ROWS_PER_WRITE_MAX, tenant.driver.write_weight_max - 5))
     outcome = await tenant.write(*(entity(f"n{n}", at=at) for n, at in enumerate(ids)))
     assert outcome.fence is not None
-    assert outcome.fence.stats[Kind.ENTITY].rows == ROWS_PER_WRITE_MAX
+    assert outcome.fence.stats[Kind.ENTITY].rows == len(ids)
     assert [row.uuid for row in await tenant.listed(Kind.ENTITY)] == ids
     await tenant.write(deletions=[(Kind.ENTITY, at) for at in ids])
     changes = await tenant.changes()
-    assert len(changes.tombstones) == ROWS_PER_WRITE_MAX
+    assert len(changes.tombstones) == len(ids)
     assert {tombstone.version for tombstone in changes.tombstones} == {2}
     assert changes.rows == ()
+
+
+async def test_a_write_that_would_hold_the_shard_is_refused(tenant: Tenant) -> None:
+    """By its weight, rows and KiB of terms, with nothing written; a single row of any size passes."""
+    weight_max = tenant.driver.write_weight_max
+    if weight_max > ROWS_PER_WRITE_MAX:
+        pytest.skip("this engine serves others while it applies a write")
+    rows = [entity(f"n{n}") for n in range(weight_max + 1)]
+    with pytest.raises(WriteTooHeavy, match=str(weight_max)):
+        await tenant.write(*rows)
+    large = replace(entity("large"), summary=("w" * 60 + " ") * (20 * weight_max))
+    with pytest.raises(WriteTooHeavy):
+        await tenant.write(large, entity("small"))
+    assert await tenant.listed(Kind.ENTITY) == []
+    await tenant.write(large)
+    assert [row.uuid for row in await tenant.listed(Kind.ENTITY)] == [large.uuid]
 
 
 async def test_create_mode_refuses_nothing_that_is_new(tenant: Tenant) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from drivers.contract import (
     KeywordQuery,
     RowPut,
     SemanticQuery,
+    TermClause,
     VectorChange,
     WritePlan,
     WriteStatus,
@@ -23,7 +25,8 @@ from drivers.errors import SchemaNotReady
 from drivers.falkordb import FalkorDBDriver
 from drivers.falkordb.client import GraphClient
 from drivers.falkordb.graphs import OWN_PREFIX
-from drivers.graph_model import Entity, Fact, Kind
+from drivers.filters import RowFilter
+from drivers.graph_model import OPEN_END, OPEN_START, Entity, Fact, Kind
 from drivers.row_codec import kind_of
 from tests.contract.falkordb_specific.conftest import OpenGroup
 from tests.contract.rows import entity, episode, fact, mention, new_uuid, vector
@@ -139,7 +142,8 @@ async def test_keyword_search_without_a_ready_index_is_an_error(
     driver finds all or says SCHEMA_NOT_READY."""
     space = f"space-{secrets.token_hex(6)}"
     own = await open_group(space=space)
-    await own.write(*(entity(f"needle {n}") for n in range(2_000)))
+    for _ in range(10):
+        await own.write(*(entity(f"needle {n}") for n in range(200)))
     query = KeywordQuery(Kind.ENTITY, ("needle",), 3_000)
     answers: list[bool] = []
 
@@ -270,3 +274,36 @@ async def test_a_model_name_cannot_pass_for_another_dimension(group: Tenant, ope
         flat = SemanticQuery(Kind.ENTITY, vector([1, 2]), 10)
         read = await tenant.driver.semantic([tenant.ref], flat, soon())
         assert [hit.key.uuid for hit in read.hits] == [row.uuid]
+
+
+async def test_times_far_apart_are_compared_rightly(group: Tenant) -> None:
+    """The engine tells the order of two integers by their difference, which overflows: an open end would lie
+    before 1969, and a start that nobody knows after today."""
+    a, query = entity("a"), vector([1, 0])
+    always = fact(a.uuid, a.uuid, valid_at=OPEN_START, invalid_at=OPEN_END, embedding=query)
+    since_1960 = fact(a.uuid, a.uuid, valid_at=-(10**13) * 31, invalid_at=OPEN_END, embedding=query)
+    until_1960 = fact(a.uuid, a.uuid, valid_at=OPEN_START, invalid_at=-(10**13) * 31, embedding=query)
+    await group.write(a, always, since_1960, until_1960)
+
+    async def holding(as_of: int) -> set[str]:
+        wanted = SemanticQuery(Kind.FACT, query, 10, filter=RowFilter(as_of=as_of))
+        return {hit.key.uuid for hit in (await group.driver.semantic([group.ref], wanted, soon())).hits}
+
+    for as_of in (-(10**13) * 31, -5, 0, 10**15):
+        assert await holding(as_of) == {always.uuid, since_1960.uuid}
+    assert await holding(-(10**13) * 31 - 1) == {always.uuid, until_1960.uuid}
+
+
+async def test_many_clauses_are_one_query(group: Tenant) -> None:
+    """The text query's parser has room for about twenty alternatives on one level."""
+    words = tuple(f"w{n}" for n in range(60))
+    rows = [entity(f"{one} {other}") for one, other in pairwise(words)]
+    await group.write(*rows, *(entity(word) for word in words))
+    clauses = tuple(TermClause(one, (other,)) for one, other in pairwise(words))
+    for asked in (clauses, clauses[:1], (*clauses, TermClause("w0"))):
+        query = KeywordQuery(Kind.ENTITY, words, 1_000, clauses=asked)
+        read = await group.driver.keyword([group.ref], query, soon())
+        found = {hit.terms for hit in read.hits}
+        alone = {"w0"} if len(asked) > len(clauses) else set[str]()
+        assert found == {f"{c.term} {c.others[0]}" for c in asked if c.others} | alone
+        assert read.document_frequency == {}

@@ -5,13 +5,15 @@ from itertools import product
 
 import pytest
 
-from drivers.contract import POOLED, GroupRef, ListOrder
+from drivers.contract import EXPANDED_KINDS, POOLED, GroupRef, ListOrder
 from drivers.falkordb import FalkorDBDriver, queries, queries_read, queries_search, queries_write
 from drivers.falkordb.client import GraphClient
 from drivers.falkordb.graphs import graph_of
 from drivers.falkordb.parameters import Parameter, statement
 from drivers.falkordb.queries_write import ImageShape, WriteShape
-from drivers.graph_model import EDGE_KINDS, NODE_KINDS, TEXT_KINDS, Kind
+from drivers.filter_parameters import filter_parameters
+from drivers.filters import NO_FILTER
+from drivers.graph_model import EDGE_KINDS, ENDPOINT_KINDS, NODE_KINDS, TEXT_KINDS, Kind
 from tests.contract.subject import POOL_GRAPHS
 from tests.contract.tenant import soon
 
@@ -41,12 +43,30 @@ TEXTS: dict[str, str] = {
         )
         for kind, anchor in product(EDGE_KINDS, NODE_KINDS)
     },
-    **{f"semantic {kind}": queries_search.semantic_text(kind, "vector") for kind in TEXT_KINDS},
-    **{f"keyword {kind}": queries_search.keyword_text(kind) for kind in TEXT_KINDS},
-    **{f"expand {kind}": queries_search.expand_text(kind) for kind in (Kind.FACT, Kind.MENTION)},
+    "list facts of an episode": queries_read.list_text(
+        Kind.FACT, Kind.EPISODE, ListOrder.NEWEST, continues=True, slot=None
+    ),
+    "list facts between": queries_read.list_text(
+        Kind.FACT, Kind.ENTITY, ListOrder.NEWEST, continues=True, slot=None, between=True
+    ),
+    **{
+        f"semantic {kind} {filtered}": queries_search.semantic_text(kind, "vector", filtered=filtered)
+        for kind, filtered in product(TEXT_KINDS, (False, True))
+    },
+    **{
+        f"keyword {kind} {filtered} {counted}": queries_search.keyword_text(
+            kind, filtered=filtered, counted=counted
+        )
+        for kind, filtered, counted in product(TEXT_KINDS, (False, True), (False, True))
+    },
+    **{
+        f"expand {kind} from {origin} {filtered}": queries_search.expand_text(kind, origin, filtered=filtered)
+        for kind, filtered in product(EXPANDED_KINDS, (False, True))
+        for origin in ENDPOINT_KINDS[kind]
+    },
 }
 PARAMETERS: dict[str, Parameter] = {
-    **dict.fromkeys(("group", "operation", "operation_key", "anchor", "after_uuid", "fits", "any_term"), "x"),
+    **dict.fromkeys(("group", "operation", "operation_key", "anchor", "after_uuid", "fits", "wanted"), "x"),
     **dict.fromkeys(("op_id", "content_hash", "result", "embeddings", "embeddings_seen"), "x"),
     **dict.fromkeys(("limit", "incident_max", "rows_max", "after", "until", "after_created_at"), 1),
     **dict.fromkeys(("epoch", "if_version", "seen_version", "incident", "now", "score_min"), 1),
@@ -55,7 +75,8 @@ PARAMETERS: dict[str, Parameter] = {
     "properties": {},
     "vector": [1.0],
     "chunks": [{"keys": "x", "groups": ["x"]}],
-    "frontier": [{"group": "x", "keys": ["x"], "edges_max": 1}],
+    "frontier": [{"group": "x", "keys": ["x"], "edges_max": 1, "all_max": 1}],
+    **filter_parameters(Kind.FACT, NO_FILTER),
 }
 """Of the others any list of keys will do."""
 SCANS = ("Label Scan", "All Node Scan", "Hash Join", "Cartesian")

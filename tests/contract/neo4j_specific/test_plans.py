@@ -1,12 +1,13 @@
 """No statement reads more than it must: each finds its rows by an index."""
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Any, LiteralString, cast
 
 import pytest
 from neo4j import AsyncDriver
 
-from drivers.contract import ListOrder
+from drivers.contract import EXPANDED_KINDS, ListOrder
 from drivers.graph_model import EDGE_KINDS, ENDPOINT_KINDS, TEXT_KINDS, Kind
 from drivers.neo4j import Neo4jDriver
 from drivers.neo4j.queries_fences import CREATE_FENCE, CREATE_MARKER, LIST_FENCES, READ_FENCES
@@ -32,9 +33,24 @@ STATEMENTS = {
         for kind in EDGE_KINDS
         for anchor in ENDPOINT_KINDS[kind]
     },
-    **{f"semantic_{kind}": semantic_text(kind) for kind in TEXT_KINDS},
-    **{f"keyword_{kind}": keyword_text(kind) for kind in TEXT_KINDS},
-    **{f"expand_{kind}": expand_text(kind) for kind in (Kind.FACT, Kind.MENTION)},
+    **{f"episodes_facts_{order}": list_text(Kind.FACT, order, Kind.EPISODE, False) for order in ListOrder},
+    **{
+        f"between_{order}": list_text(Kind.FACT, order, Kind.ENTITY, False, between=True)
+        for order in ListOrder
+    },
+    **{
+        f"semantic_{kind}_{filtered}": semantic_text(kind, filtered=filtered)
+        for kind, filtered in product(TEXT_KINDS, (False, True))
+    },
+    **{
+        f"keyword_{kind}_{filtered}": keyword_text(kind, filtered=filtered)
+        for kind, filtered in product(TEXT_KINDS, (False, True))
+    },
+    **{
+        f"expand_{kind}_{origin}_{filtered}": expand_text(kind, origin, filtered=filtered)
+        for kind, filtered in product(EXPANDED_KINDS, (False, True))
+        for origin in ENDPOINT_KINDS[kind]
+    },
 }
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from drivers.contract import KeywordQuery, SemanticQuery
+from drivers.contract import ROWS_PER_READ_MAX, KeywordQuery, SemanticQuery
 from drivers.errors import RowLimitExceeded, SchemaNotReady, VectorDimensionMismatch
 from drivers.graph_model import Kind, Vector
 from drivers.neo4j import Neo4jDriver
@@ -96,6 +96,6 @@ async def test_a_read_of_too_many_rows_is_refused(open_group: OpenGroup) -> None
     """One read has a bound, however it is asked."""
     group = await open_group()
     with pytest.raises(RowLimitExceeded):
-        await group.get(Kind.ENTITY, *(f"{n}" for n in range(1_001)))
+        await group.get(Kind.ENTITY, *(f"{n}" for n in range(ROWS_PER_READ_MAX + 2)))
     with pytest.raises(RowLimitExceeded):
-        await group.page(Kind.ENTITY, 1_001)
+        await group.page(Kind.ENTITY, ROWS_PER_READ_MAX + 2)

@@ -1,0 +1,71 @@
+"""A filter as the parameters of one constant condition, which both engines phrase in their own Cypher.
+
+Every part has a flag that says that it asks for nothing, so that one query text serves all filters.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from drivers.attribute_codec import SEPARATOR, index_term, presence_term
+from drivers.filters import AttributeCondition, AttributeTest, RowFilter, TimeCondition, attributes_match
+from drivers.graph_model import INT64_MAX, Kind
+
+type FilterValue = str | int | bool | Sequence[FilterValue] | Mapping[str, FilterValue]
+
+ATTRIBUTE_KINDS = (Kind.ENTITY, Kind.EPISODE, Kind.FACT)
+
+_AFTER_SEPARATOR = chr(ord(SEPARATOR) + 1)
+_NO_RANGE = ("b", "a")
+
+
+def filter_parameters(kind: Kind, wanted: RowFilter) -> dict[str, FilterValue]:
+    """Names begin with f_, and f_no_<part> is true when the part is empty. Also
+    f_times: alternatives of {field, is_open, low, high}, a time in [low, high);
+    f_attributes: {negated, terms, low, high}: a row's index term is in terms or in [low, high];
+    f_as_of; f_known_at (the maximum when not given)."""
+    lists: dict[str, Sequence[str]] = {
+        "uuids": wanted.uuids,
+        "labels_any": wanted.labels_any,
+        "labels_all": wanted.labels_all,
+        "labels_none": wanted.labels_none,
+        "names": wanted.names,
+        "sources": [str(source) for source in wanted.sources],
+        "source_uuids": wanted.source_uuids,
+        "target_uuids": wanted.target_uuids,
+        "end_uuids": wanted.end_uuids,
+    }
+    parameters: dict[str, FilterValue] = {f"f_{name}": list(values) for name, values in lists.items()}
+    parameters |= {f"f_no_{name}": not values for name, values in lists.items()}
+    decided = kind not in ATTRIBUTE_KINDS and attributes_match({}, wanted.attributes)
+    return parameters | {
+        "f_no_times": not wanted.times,
+        "f_times": [[_time(one) for one in all_of] for all_of in wanted.times],
+        "f_no_attributes": not wanted.attributes or decided,
+        "f_attributes": [_attribute(condition) for condition in wanted.attributes],
+        "f_no_as_of": wanted.as_of is None,
+        "f_as_of": wanted.as_of or 0,
+        "f_no_known_at": wanted.known_at is None,
+        "f_known_at": INT64_MAX if wanted.known_at is None else wanted.known_at,
+    }
+
+
+def _time(condition: TimeCondition) -> dict[str, FilterValue]:
+    return {
+        "field": condition.field.lower(),
+        "is_open": condition.is_open,
+        "low": condition.not_before,
+        "high": condition.before,
+    }
+
+
+def _attribute(condition: AttributeCondition) -> dict[str, FilterValue]:
+    terms: list[FilterValue] = []
+    low, high = _NO_RANGE
+    match condition.test:
+        case AttributeTest.ANY_OF | AttributeTest.NONE_OF:
+            terms = [index_term(condition.name, value) for value in condition.values]
+        case AttributeTest.RANGE:
+            low, high = (index_term(condition.name, value) for value in condition.values)
+        case AttributeTest.EXISTS | AttributeTest.ABSENT:
+            low, high = presence_term(condition.name), condition.name + _AFTER_SEPARATOR
+    negated = condition.test in (AttributeTest.NONE_OF, AttributeTest.ABSENT)
+    return {"negated": negated, "terms": terms, "low": low, "high": high}

@@ -1,0 +1,175 @@
+"""Keyword search gives the same list wherever the groups lie: on one engine, the other, or spread."""
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from drivers.contract import POOLED, Fence, FenceState, GroupRef, ShardDriver
+from drivers.deadline import Deadline
+from drivers.filters import NO_FILTER, RowFilter
+from drivers.graph_model import Community, Entity, Fact, Kind
+from drivers.row_key import RowKey
+from shard_router import candidates, scatter
+from shard_router.bm25 import CorpusStats, bm25_score, count_query_terms
+from shard_router.fan_out import ShardCall
+from shard_router.routing import AllShards, Located, ShardReply
+from shard_router.scatter import CandidateQuery, Scatter, SearchScope
+from tests.contract.rows import entity, fact, new_uuid, uuids
+from tests.contract.subject import Subject
+from tests.contract.tenant import Tenant, soon
+
+ROWS_PER_GROUP = 200
+GROUPS = 4
+WORDS = tuple(f"word{n}" for n in range(60))
+
+
+@dataclass(frozen=True, slots=True)
+class FixedRouter:
+    """What Scatter needs of a router, over drivers that stay where they are."""
+
+    drivers: Mapping[str, ShardDriver]
+
+    async def fan_out[T](
+        self, calls: Mapping[str, ShardCall[T]], deadline: Deadline, *, all_or_nothing: bool = False
+    ) -> Mapping[str, ShardReply[T]]:
+        return {
+            shard: ShardReply(shard, await call(self.drivers[shard]), 0.0) for shard, call in calls.items()
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    drivers: Mapping[str, ShardDriver]
+    groups: Sequence[str]
+    rows: Mapping[Kind, Mapping[RowKey, Entity | Fact | Community]]
+
+    async def search(
+        self,
+        shards: Sequence[str],
+        kind: Kind,
+        text: str,
+        window: int,
+        wanted: RowFilter = NO_FILTER,
+    ) -> candidates.Candidates:
+        """With the groups dealt out to these shards."""
+        refs: dict[str, tuple[GroupRef, ...]] = {}
+        for n, group in enumerate(self.groups):
+            shard = shards[n % len(shards)]
+            refs[shard] = (*refs.get(shard, ()), GroupRef(group, POOLED))
+        scope = SearchScope(Located(AllShards(), refs, (), {}, {}))
+        searcher = Scatter(FixedRouter(self.drivers))  # pyright: ignore[reportArgumentType]
+        terms = count_query_terms(text.split())
+        query = CandidateQuery(kind, window, terms=terms, filter=wanted)
+        return (await searcher.candidates(scope, [query], soon()))[kind]
+
+    def ranked(
+        self, kind: Kind, text: str, keep: Iterable[RowKey] | None = None
+    ) -> list[tuple[RowKey, float]]:
+        """BM25 of every row, by definition."""
+        rows = self.rows[kind]
+        terms = count_query_terms(text.split())
+        tokens = {key: Counter(row.terms.split(" ")) for key, row in rows.items()}
+        frequency = {term: sum(term in counts for counts in tokens.values()) for term in terms}
+        stats = CorpusStats(len(rows), sum(row.term_count for row in rows.values()), frequency)
+        scores = {
+            key: round(bm25_score(terms, tokens[key], rows[key].term_count, stats), 6)
+            for key in (rows if keep is None else keep)
+        }
+        return sorted(((k, s) for k, s in scores.items() if s > 0), key=lambda item: (-item[1], item[0]))
+
+
+@pytest.fixture(scope="module")
+async def world(falkordb_subject: Subject, neo4j_subject: Subject, model_subject: Subject) -> World:
+    """The same groups on every engine, which differ in size and in how often words occur."""
+    rng = random.Random(5)
+    drivers = {"f": falkordb_subject.driver, "n": neo4j_subject.driver, "m": model_subject.driver}
+    base = new_uuid()
+    groups = [f"{base}-{n}" for n in range(GROUPS)]
+    rows: dict[Kind, dict[RowKey, Entity | Fact | Community]] = {}
+    for n, group in enumerate(groups):
+        weights = [1 / (1 + (place + 7 * n) % len(WORDS)) for place in range(len(WORDS))]
+
+        def text(words: int, weights: Sequence[float] = weights) -> str:
+            return " ".join(rng.choices(WORDS, weights, k=words))
+
+        ids = uuids(ROWS_PER_GROUP // (n + 1))
+        entities = [
+            entity(text(rng.randint(1, 12)), at=at, labels=("odd",) * (place % 2))
+            for place, at in enumerate(ids)
+        ]
+        facts = [fact(ids[0], ids[-1], text(rng.randint(3, 20)), name="") for _ in ids]
+        circles = [Community(uuid=new_uuid(), name=text(5)) for _ in range(20)]
+        for driver in drivers.values():
+            await driver.create_fence(Fence(group, 1, FenceState.OPEN), soon())
+            tenant = Tenant(driver, GroupRef(group))
+            await tenant.write(*entities)
+            await tenant.write(*facts, *circles)
+        for kind in (Kind.ENTITY, Kind.FACT, Kind.COMMUNITY):
+            for row in await Tenant(drivers["m"], GroupRef(group)).listed(kind):
+                assert isinstance(row, Entity | Fact | Community)
+                rows.setdefault(kind, {})[RowKey(group, row.uuid)] = row
+    return World(drivers, groups, rows)
+
+
+LAYOUTS = {"one FalkorDB": "f", "one Neo4j": "n", "two": "fn", "three": "fnm", "other three": "mfn"}
+QUERIES = (
+    "word0",
+    "word0 word1 word2",
+    "word40 word0 word1 word7 word7",
+    " ".join(WORDS[:30]),
+    "word59 nothing",
+)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("kind", [Kind.ENTITY, Kind.FACT, Kind.COMMUNITY])
+async def test_the_keyword_list_is_that_of_bm25_in_every_layout(
+    world: World, kind: Kind, layout: str
+) -> None:
+    """Rows, order and scores are those of one BM25 over all rows, however an engine ranks and cuts."""
+    for text in QUERIES:
+        for window in (5, 50):
+            found = await world.search(LAYOUTS[layout], kind, text, window)
+            assert found.keyword_exact
+            assert [(row.key, row.score) for row in found.keyword] == world.ranked(kind, text)[:window]
+
+
+@pytest.mark.parametrize("layout", ["f", "n", "fn"])
+async def test_a_filter_keeps_the_scores_and_fills_the_list(world: World, layout: str) -> None:
+    """The rows that pass keep the scores that they have without the filter, and take all places."""
+    passing = [key for key, row in world.rows[Kind.ENTITY].items() if isinstance(row, Entity) and row.labels]
+    for text in QUERIES:
+        found = await world.search(layout, Kind.ENTITY, text, 40, RowFilter(labels_any=("odd",)))
+        expected = world.ranked(Kind.ENTITY, text, passing)[:40]
+        assert [(row.key, row.score) for row in found.keyword] == expected
+
+
+async def test_a_third_step_finds_what_the_second_had_no_room_for(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows of a step that was cut tell better what a row must score: with room for those the list is
+    exact again."""
+    monkeypatch.setattr(candidates, "FIRST_KEYWORD_ROWS_MIN", 10)
+    text = QUERIES[3]
+    for layout in ("f", "n", "m"):
+        monkeypatch.setattr(scatter, "KEYWORD_ROWS_MAX", (20,))
+        assert not (await world.search(layout, Kind.FACT, text, 5)).keyword_exact
+        monkeypatch.setattr(scatter, "KEYWORD_ROWS_MAX", (20, 2_000))
+        found = await world.search(layout, Kind.FACT, text, 5)
+        assert found.keyword_exact
+        assert [(row.key, row.score) for row in found.keyword] == world.ranked(Kind.FACT, text)[:5]
+
+
+async def test_a_list_that_may_miss_rows_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Past the bound of rows the answer is still a full list, and is marked."""
+    monkeypatch.setattr(scatter, "KEYWORD_ROWS_MAX", (30, 60))
+    monkeypatch.setattr(candidates, "FIRST_KEYWORD_ROWS_MIN", 10)
+    for layout in ("f", "n", "m"):
+        found = await world.search(layout, Kind.FACT, " ".join(WORDS[:30]), 50)
+        assert not found.keyword_exact
+        assert len(found.keyword) == 50
+        few = await world.search(layout, Kind.FACT, "word59 nothing", 5)
+        assert few.keyword_exact
