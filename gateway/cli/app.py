@@ -8,6 +8,8 @@ import typer
 from gateway.cli.bench.write import write
 from gateway.cli.config import config
 from gateway.cli.demo import demo
+from gateway.cli.eval import evaluate
+from gateway.cli.further import further_commands
 from gateway.cli.serve import serve
 from gateway.cli.status import status
 
@@ -24,6 +26,7 @@ app.command()(serve)
 app.command()(status)
 app.command()(config)
 app.command()(demo)
+app.command("eval")(evaluate)
 
 bench = typer.Typer(no_args_is_help=True, help="Measure what this machine does.")
 bench.command()(write)
@@ -35,6 +38,9 @@ def _bench() -> None:
 
 
 app.add_typer(bench, name="bench")
+
+for further in further_commands():
+    app.command()(further)
 
 
 def _print_version(wanted: bool) -> None:

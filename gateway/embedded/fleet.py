@@ -116,6 +116,17 @@ class EmbeddedFleet:
         """Stop everything in parallel, then give the data directory free."""
         await self._stop_all()
 
+    def pid_of(self, member_id: str) -> int | None:
+        """Of one shard, or of the catalog by CATALOG_ID; None while it is killed.
+
+        Raises UnknownMemberError.
+        """
+        return self._member(member_id).pid
+
+    def directory_of(self, member_id: str) -> Path:
+        """Where one shard or the catalog keeps all that it has. Raises UnknownMemberError."""
+        return self._member(member_id).directory
+
     async def kill(self, member_id: str) -> None:
         """SIGKILL one shard, or the catalog by CATALOG_ID, as a crash would. Raises UnknownMemberError."""
         await self._member(member_id).kill()

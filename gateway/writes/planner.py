@@ -164,7 +164,8 @@ def draft(
         rows.append(planned)
     for drop, terms in _deletions(intent, images):
         drops.append(drop)
-        stats[drop.kind] += KindStats(-1, -terms)
+        if drop.tombstone:
+            stats[drop.kind] += KindStats(-1, -terms)
     if len(rows) + len(drops) > ROWS_PER_WRITE_MAX:
         raise WriteTooLarge(len(rows) + len(drops), ROWS_PER_WRITE_MAX)
     drafted = PlanDraft(intent, images, tuple(rows), tuple(drops), dict(stats), endpoints, models)
@@ -327,7 +328,11 @@ def _same_ends(row: Edge, before: Edge) -> bool:
 
 
 def _deletions(intent: WriteIntent, images: Images) -> list[tuple[RowDrop, int]]:
-    """Rows to drop, each once, with their term counts; edges of dropped nodes included."""
+    """Rows to drop, each once, with their term counts; edges of dropped nodes included.
+
+    A row that is not there is named, too: the shard has to refuse the deletion of a row that somebody has
+    made since, or the row would outlive a deletion with a higher version.
+    """
     found: dict[tuple[Kind, str], tuple[RowDrop, int]] = {}
     # An edge that the same write moves away from a deleted node is not deleted with it.
     moved = {(kind_of(change.row), change.row.uuid) for change in intent.changes}
@@ -340,7 +345,10 @@ def _deletions(intent: WriteIntent, images: Images) -> list[tuple[RowDrop, int]]
         )
     for kind, uuid in intent.deletions:
         row = images.rows.get((kind, uuid))
-        if row is None or (kind, uuid) in found:
+        if (kind, uuid) in found:
+            continue
+        if row is None:
+            found[kind, uuid] = (RowDrop(kind, uuid, tombstone=False), 0)
             continue
         ends = (row.source_uuid, row.target_uuid) if isinstance(row, Edge) else ("", "")
         found[kind, uuid] = (RowDrop(kind, uuid, *ends), term_count_of(row))

@@ -73,8 +73,11 @@ async def test_kill_and_restart_of_one_member(tmp_path: Path):
         assert fleet.shards[0].url == victim.url
         assert fleet.shards[0].pid not in (None, victim.pid)
         assert await _marks(victim.url) == [b"before"]
+        assert fleet.pid_of(victim.id) == fleet.shards[0].pid
+        assert fleet.directory_of(CATALOG_ID) == tmp_path / CATALOG_ID
 
         await fleet.kill(CATALOG_ID)
+        assert fleet.pid_of(CATALOG_ID) is None
         await fleet.restart(CATALOG_ID)
         async with redis_client(fleet.catalog_url) as client:
             assert await client.ping()

@@ -5,7 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from drivers.contract import EmbeddingSpec, Fence, FenceState, Images, IncidentEdge, KindStats, VectorChange
+from drivers.contract import (
+    EmbeddingSpec,
+    Fence,
+    FenceState,
+    Images,
+    IncidentEdge,
+    KindStats,
+    RowDrop,
+    VectorChange,
+)
 from drivers.graph_model import OPEN_END, AnyRow, Closure, Entity, Fact, Kind, Mention
 from drivers.row_codec import kind_of
 from gateway.writes import planner
@@ -214,7 +223,9 @@ def test_deletion_of_a_missing_row() -> None:
     asked = intent(deletions=((Kind.ENTITY, A),))
     with pytest.raises(RowsMissing):
         plan(asked, images())
-    assert plan(replace(asked, allow_missing=True), images()).drops == ()
+    allowed = plan(replace(asked, allow_missing=True), images())
+    assert allowed.drops == (RowDrop(Kind.ENTITY, asked.deletions[0][1], tombstone=False),)
+    assert (allowed.existing, allowed.stats) == ({}, {})
 
 
 def test_vector_is_made_only_when_the_text_changed() -> None:

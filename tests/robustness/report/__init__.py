@@ -1,0 +1,1 @@
+"""What a run comes to: availability, figures for programs, a page for people."""
