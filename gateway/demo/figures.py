@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from gateway.demo.fleet_run import Outage
-from gateway.demo.writer import PhaseTiming
+from gateway.corpus.writer import PhaseTiming
+from gateway.demo.crashes import Outage
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,21 @@
-"""Writes the demo's graph into a fleet: once through crashes, once without."""
+"""Writes the graph into a fleet that crashes on the way."""
 
 from collections.abc import Awaitable, Callable, Sequence
 
 from rich.progress import Progress
 
+from gateway.corpus.graph_rows import GroupGraph
+from gateway.corpus.loading import CallsByGroup, rows_bar
+from gateway.corpus.running_fleet import RunningFleet
+from gateway.corpus.vectors import VectorTable
+from gateway.corpus.write_calls import WriteCalls
+from gateway.corpus.writer import Journal, PhaseTiming, Writer
+from gateway.demo.crashes import Outage, crash_engine, crash_gateway, write_through_crash
 from gateway.demo.figures import WriteFigures
-from gateway.demo.fleet_run import Outage, RunningFleet, crash_engine, crash_gateway, write_through_crash
-from gateway.demo.graph_rows import GroupGraph
 from gateway.demo.screen import Screen
-from gateway.demo.vectors import VectorTable
-from gateway.demo.write_calls import WriteCall, WriteCalls
-from gateway.demo.writer import Journal, PhaseTiming, Writer
 
 PASSAGE_GROUP_EVERY = 9
 """Every ninth group is written passage by passage, the others in batches."""
-
-type CallsByGroup = Sequence[Sequence[WriteCall]]
 
 
 class _Phases:
@@ -26,16 +26,12 @@ class _Phases:
         self._progress = progress
 
     async def write(self, title: str, groups: CallsByGroup) -> PhaseTiming:
-        return await self._writer.run(groups, self._bar(title, groups))
+        return await self._writer.run(groups, rows_bar(self._progress, title, groups))
 
     async def write_through(
         self, title: str, groups: CallsByGroup, crash: Callable[[], Awaitable[Outage]]
     ) -> tuple[PhaseTiming, Outage]:
-        return await write_through_crash(self._writer, groups, self._bar(title, groups), crash)
-
-    def _bar(self, title: str, groups: CallsByGroup) -> Callable[[WriteCall], None]:
-        task = self._progress.add_task(title, total=sum(call.rows for group in groups for call in group))
-        return lambda call: self._progress.advance(task, call.rows)
+        return await write_through_crash(self._writer, groups, rows_bar(self._progress, title, groups), crash)
 
 
 async def load_graph_through_crashes(
@@ -76,15 +72,3 @@ async def load_graph_through_crashes(
         f" with their vectors; {passages_per_s:,.0f} passages/s one by one, the crash included"
     )
     return WriteFigures(entities, episodes, facts, passages, (gateway_outage, engine_outage))
-
-
-async def load_graph(
-    run: RunningFleet, groups: Sequence[GroupGraph], vectors: VectorTable, screen: Screen
-) -> None:
-    """Every row in batches. Raises RetriesExhausted and AioRpcError."""
-    calls = WriteCalls(vectors)
-    with screen.progress() as progress:
-        phases = _Phases(Writer(run.client, Journal()), progress)
-        await phases.write("entities", [calls.entities(group) for group in groups])
-        await phases.write("episodes, mentions", [calls.episodes(group) for group in groups])
-        await phases.write("facts", [calls.facts(group) for group in groups])

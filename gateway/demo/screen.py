@@ -8,8 +8,8 @@ from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from gateway.demo.crashes import Outage
 from gateway.demo.figures import Figures, ShardFigures
-from gateway.demo.fleet_run import Outage
 from graphgate.v1 import graph_pb2, search_service_pb2
 
 ENGINE_NAMES = {

@@ -5,9 +5,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.demo.dataset import Question
-from gateway.demo.graph_rows import GroupGraph
-from gateway.demo.vectors import VectorTable
+from gateway.corpus.dataset import Question
+from gateway.corpus.graph_rows import GroupGraph
+from gateway.corpus.metrics import percentile
+from gateway.corpus.vectors import VectorTable
 from gateway.loopback.client import GatewayClient
 from graphgate.v1 import graph_pb2, search_service_pb2
 
@@ -151,9 +152,3 @@ def mean_overlap(one: Sequence[Ranking], other: Sequence[Ranking]) -> float:
         len(set(first) & set(second)) / max(len(first), len(second), 1)
         for first, second in zip(one, other, strict=True)
     )
-
-
-def percentile(values: Sequence[float], percent: int) -> float:
-    """The smallest value that at least `percent` % of the values do not exceed."""
-    ordered = sorted(values)
-    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]

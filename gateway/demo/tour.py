@@ -10,12 +10,15 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from gateway.demo.dataset import Dataset, load_dataset
+from gateway.corpus.dataset import Dataset, load_dataset
+from gateway.corpus.graph_rows import GroupGraph, build_groups, texts
+from gateway.corpus.loading import load_graph
+from gateway.corpus.running_fleet import RunningFleet, running_fleet
+from gateway.corpus.vectors import VectorTable, embed_all
+from gateway.corpus.writer import Journal
 from gateway.demo.figures import Figures, Stored, failures
-from gateway.demo.fleet_run import RunningFleet, running_fleet
-from gateway.demo.graph_rows import GroupGraph, build_groups, texts
 from gateway.demo.inventory import stored_rows
-from gateway.demo.loading import load_graph, load_graph_through_crashes
+from gateway.demo.loading import load_graph_through_crashes
 from gateway.demo.screen import Screen, kind_name
 from gateway.demo.search_tour import (
     Rankings,
@@ -26,9 +29,7 @@ from gateway.demo.search_tour import (
     semantic_rankings,
     share_equal,
 )
-from gateway.demo.vectors import VectorTable, embed_all
 from gateway.demo.verify import lost_rows
-from gateway.demo.writer import Journal
 from gateway.embedded import find_neo4j_lib, missing_for_neo4j
 from gateway.loopback.process_stat import resident_bytes
 from graphgate.v1 import graph_pb2
@@ -254,7 +255,8 @@ class Demo:
         async with running_fleet(
             directory, falkordb_shards=1, neo4j_shards=0, cache_dir=self._options.cache_dir
         ) as one:
-            await load_graph(one, groups, vectors, self._screen)
+            with self._screen.progress() as progress:
+                await load_graph(one.client, groups, vectors, progress)
             with self._screen.progress() as progress:
                 task = progress.add_task("the same searches", total=2 * len(dataset.questions))
                 search = await measure(one.client, dataset.questions, groups, lambda: progress.advance(task))

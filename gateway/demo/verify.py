@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import batched
 
-from gateway.demo.graph_rows import GroupGraph
-from gateway.demo.writer import Journal
+from gateway.corpus.graph_rows import GroupGraph
+from gateway.corpus.writer import Journal
 from gateway.loopback.client import GatewayClient
 from graphgate.v1 import graph_pb2, graph_service_pb2
 

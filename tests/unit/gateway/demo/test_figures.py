@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.corpus.writer import PhaseTiming
+from gateway.demo.crashes import Outage
 from gateway.demo.figures import Figures, ShardFigures, Stored, WriteFigures, failures
-from gateway.demo.fleet_run import Outage
-from gateway.demo.writer import PhaseTiming
 
 ROWS = 2 + 3 + 4 + 5
 

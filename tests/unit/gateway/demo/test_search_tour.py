@@ -1,6 +1,6 @@
-"""Comparisons and percentiles of the demo."""
+"""Comparisons of the demo."""
 
-from gateway.demo.search_tour import LIMIT, Ranking, mean_overlap, percentile, share_equal
+from gateway.demo.search_tour import LIMIT, Ranking, mean_overlap, share_equal
 
 
 def _ranking(*numbers: int) -> Ranking:
@@ -28,10 +28,3 @@ def test_short_lists_do_not_count_as_equal():
     """Two fleets that find nothing would agree on everything."""
     assert share_equal([()], [()]) == 0.0
     assert mean_overlap([()], [()]) == 0.0
-
-
-def test_percentiles_are_values_that_were_measured():
-    """Nearest rank: p95 of 100 values is the 95th."""
-    values = [float(value) for value in range(100, 0, -1)]
-    assert (percentile(values, 50), percentile(values, 95), percentile(values, 100)) == (50, 95, 100)
-    assert percentile([7.0], 50) == 7.0

@@ -5,10 +5,10 @@ from typing import Any, cast
 
 import pytest
 
-from gateway.demo.dataset import load_dataset
-from gateway.demo.graph_rows import GroupGraph, build_groups
+from gateway.corpus.dataset import load_dataset
+from gateway.corpus.graph_rows import GroupGraph, build_groups
+from gateway.corpus.writer import Journal
 from gateway.demo.verify import lost_rows
-from gateway.demo.writer import Journal
 from gateway.loopback.client import GatewayClient
 from graphgate.v1 import graph_pb2, graph_service_pb2
 

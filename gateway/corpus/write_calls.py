@@ -1,12 +1,12 @@
-"""The demo's rows as requests to the gateway, each with the request_id under which it may be repeated."""
+"""The rows of groups as requests to the gateway, each with the request_id under which it may be repeated."""
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import batched
 
-from gateway.demo.graph_rows import EntityRow, EpisodeRow, FactRow, GroupGraph, PassageGraph
-from gateway.demo.vectors import VectorTable
+from gateway.corpus.graph_rows import EntityRow, EpisodeRow, FactRow, GroupGraph, PassageGraph
+from gateway.corpus.vectors import VectorTable
 from graphgate.v1 import graph_pb2, graph_service_pb2, ingest_service_pb2
 
 BATCH_ROWS_MAX = 200

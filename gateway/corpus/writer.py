@@ -1,4 +1,4 @@
-"""Sends the demo's writes, repeats what was not acknowledged, and remembers what was."""
+"""Sends writes, repeats what was not acknowledged, and remembers what was."""
 
 import asyncio
 import time
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import grpc
 
-from gateway.demo.write_calls import WriteCall
+from gateway.corpus.write_calls import WriteCall
 from gateway.loopback.client import GatewayClient
 from gateway.loopback.retry import until_acknowledged
 from graphgate.v1 import graph_pb2, graph_service_pb2

@@ -1,10 +1,10 @@
-"""The file that keeps the demo's vectors between runs."""
+"""The file that keeps vectors between runs."""
 
 from pathlib import Path
 
 import numpy as np
 
-from gateway.demo.vectors import VectorFile, VectorTable
+from gateway.corpus.vectors import VectorFile, VectorTable
 from gateway.embedding.port import EmbeddingModel
 
 MODEL = EmbeddingModel("model", 4, "abc")
@@ -15,7 +15,7 @@ def _vector(*values: float) -> np.ndarray:
 
 
 def test_vectors_come_back_bit_for_bit(tmp_path: Path):
-    """Both fleets of the demo must get the same vectors, in this run and in the next."""
+    """Fleets that are compared must get the same vectors, in this run and in the next."""
     VectorFile(tmp_path, MODEL).append(["a", "ä\n"], [_vector(0.1, 0.2, 0.3, 0.4), _vector(1, 2, 3, 4)])
     VectorFile(tmp_path, MODEL).append(["c"], [_vector(5, 6, 7, 8)])
     table = VectorTable(VectorFile(tmp_path, MODEL).load())

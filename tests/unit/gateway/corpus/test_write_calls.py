@@ -1,13 +1,13 @@
-"""The demo's writes."""
+"""The writes that store the data."""
 
 from collections import defaultdict
 
 import pytest
 
-from gateway.demo.dataset import load_dataset
-from gateway.demo.graph_rows import GroupGraph, build_groups
-from gateway.demo.vectors import VectorTable
-from gateway.demo.write_calls import BATCH_ROWS_MAX, WriteCalls
+from gateway.corpus.dataset import load_dataset
+from gateway.corpus.graph_rows import GroupGraph, build_groups
+from gateway.corpus.vectors import VectorTable
+from gateway.corpus.write_calls import BATCH_ROWS_MAX, WriteCalls
 from graphgate.v1 import graph_service_pb2, ingest_service_pb2
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.demo.dataset import DATA_FILE, Dataset, load_dataset
-from gateway.demo.pack import pack
+from gateway.corpus.dataset import DATA_FILE, Dataset, load_dataset
+from gateway.corpus.pack import pack
+from gateway.corpus.published import DataUnusable
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +17,7 @@ def dataset() -> Dataset:
 
 
 def test_the_whole_of_musique_100_is_there(dataset: Dataset):
-    """The demo's recall is comparable with published figures only on the same passages and questions."""
+    """Recall is comparable with published figures only on the same passages and questions."""
     assert len(dataset.passages) == 1_890
     assert len(dataset.questions) == 100
     assert sum(len(question.gold) for question in dataset.questions) == 237
@@ -101,7 +102,7 @@ def test_packing_refuses_files_that_disagree(tmp_path: Path):
     (tmp_path / "corpus.json").write_text('[{"title": "A", "text": "one"}]', encoding="utf-8")
     docs = {"docs": [{"title": "A", "text": "other", "extracted_entities": [], "extracted_triples": []}]}
     (tmp_path / "openie.json").write_text(json.dumps(docs), encoding="utf-8")
-    with pytest.raises(ValueError, match="passage 0"):
+    with pytest.raises(DataUnusable, match="passage 0"):
         pack(tmp_path, tmp_path / "packed.xz")
 
 
@@ -110,3 +111,52 @@ def test_the_file_is_small():
     assert DATA_FILE.stat().st_size < 1024 * 1024
     with lzma.open(DATA_FILE) as content:
         assert len(content.read()) > 1024 * 1024
+
+
+def test_a_folder_and_the_file_made_of_it_are_the_same_data(tmp_path: Path):
+    """`graphgate eval --data FOLDER` measures on what the repository ships, if the folder holds the same."""
+    write = {
+        "corpus.json": [{"title": "A", "text": "one"}],
+        "openie.json": {
+            "docs": [
+                {"title": "A", "text": "one", "extracted_entities": ["a"], "extracted_triples": [["a", "is"]]}
+            ]
+        },
+        "questions.json": [
+            {
+                "question": "Which?",
+                "answer": "A",
+                "paragraphs": [{"title": "A", "paragraph_text": "one", "is_supporting": True}],
+            }
+        ],
+    }
+    for name, content in write.items():
+        (tmp_path / name).write_text(json.dumps(content), encoding="utf-8")
+    pack(tmp_path, tmp_path / "packed.xz")
+    assert load_dataset(tmp_path) == load_dataset(tmp_path / "packed.xz")
+    assert load_dataset(tmp_path).questions[0].gold == (0,)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("openie.json", "{", "openie.json|Expecting"),
+        ("corpus.json", "[]", "0 passages"),
+        ("questions.json", '[{"question": "Which?"}]', "a field"),
+        ("questions.json", None, "No such file"),
+    ],
+)
+def test_a_folder_that_is_not_the_data_is_refused(
+    tmp_path: Path, name: str, content: str | None, problem: str
+):
+    """One error for the command to show, whatever is wrong with the folder."""
+    docs = {"docs": [{"title": "A", "text": "one", "extracted_entities": [], "extracted_triples": []}]}
+    (tmp_path / "corpus.json").write_text('[{"title": "A", "text": "one"}]', encoding="utf-8")
+    (tmp_path / "openie.json").write_text(json.dumps(docs), encoding="utf-8")
+    (tmp_path / "questions.json").write_text("[]", encoding="utf-8")
+    if content is None:
+        (tmp_path / name).unlink()
+    else:
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    with pytest.raises(DataUnusable, match=problem):
+        load_dataset(tmp_path)

@@ -1,4 +1,4 @@
-"""The graph of the demo's passages: the same rows, under the same uuids, whatever layout holds them."""
+"""The graph of the passages: the same rows, under the same uuids, whatever layout holds them."""
 
 import re
 import unicodedata
@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.demo.dataset import Dataset, Passage
+from gateway.corpus.dataset import Dataset, Passage
 
 GROUPS = 45
 NAME_CHARS_MAX = 1_024

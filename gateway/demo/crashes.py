@@ -1,35 +1,18 @@
-"""A fleet with its gateway, and the crashes that the demo causes in it."""
+"""The crashes that the demo causes in its fleet."""
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from gateway.demo.write_calls import WriteCall
-from gateway.demo.writer import PhaseTiming, Writer
-from gateway.embedded import EmbeddedFleet
-from gateway.loopback.client import GatewayClient
-from gateway.loopback.gateway_process import GatewayProcess
+from gateway.corpus.running_fleet import RunningFleet
+from gateway.corpus.write_calls import WriteCall
+from gateway.corpus.writer import PhaseTiming, Writer
 from graphgate.v1 import graph_service_pb2
 
-POOL_GRAPHS = 4
-"""As in the fleet that `graphgate serve` starts by itself."""
-SHARDS_TIMEOUT_S = 120.0
-"""For the schema of every shard; a Neo4j that has just started compiles its first statements slowly."""
 KILL_AFTER = 0.4
 """Share of a phase's rows that are acknowledged before its crash."""
 _CALL_TIMEOUT_S = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class RunningFleet:
-    fleet: EmbeddedFleet
-    gateway: GatewayProcess
-    client: GatewayClient
-    fleet_start_s: float
-    gateway_start_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +23,6 @@ class Outage:
     calls_cut_off: int
     """Writes that waited for an answer at that moment, sent again with the same request_id."""
     down_s: float
-
-
-@asynccontextmanager
-async def running_fleet(
-    directory: Path, *, falkordb_shards: int, neo4j_shards: int, cache_dir: Path
-) -> AsyncGenerator[RunningFleet]:
-    """Engines, then a gateway process in front of them; all are stopped at the end, whatever happened.
-
-    Raises EmbeddedError, GatewayProcessError and ShardsAway.
-    """
-    started = time.monotonic()
-    async with EmbeddedFleet(directory, falkordb_shards=falkordb_shards, neo4j_shards=neo4j_shards) as fleet:
-        fleet_ready = time.monotonic()
-        gateway = GatewayProcess(
-            directory / "gateway.log", fleet, embedder="local", cache_dir=cache_dir, pool_graphs=POOL_GRAPHS
-        )
-        async with gateway, GatewayClient(gateway.address) as client:
-            await client.until_all_shards_answer(timeout_s=SHARDS_TIMEOUT_S)
-            yield RunningFleet(fleet, gateway, client, fleet_ready - started, time.monotonic() - fleet_ready)
 
 
 async def write_through_crash(

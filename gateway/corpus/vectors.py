@@ -1,4 +1,4 @@
-"""Vectors of the demo's texts: made once by the local model, then read from a file in the cache."""
+"""Vectors of texts: made once by the local model, then read from a file in the cache."""
 
 import asyncio
 import fcntl
@@ -45,7 +45,7 @@ class VectorFile:
     """
 
     def __init__(self, cache_dir: Path, model: EmbeddingModel) -> None:
-        self._file = cache_dir / f"demo-{model.name}-{model.revision}.vectors"
+        self._file = cache_dir / f"corpus-{model.name}-{model.revision}.vectors"
         self._record: np.dtype[Any] = np.dtype(
             [("key", f"V{_KEY_BYTES}"), ("vector", "<f4", (model.dimension,))]
         )

@@ -1,28 +1,43 @@
-"""Makes the demo's data file: `python -m gateway.demo.pack FOLDER [FILE]`.
-
-FOLDER holds corpus.json, openie.json and questions.json as published in the HippoRAG repository. The result
-is the same byte for byte as long as the input and the compressor are.
-"""
+"""MuSiQue-100 as the HippoRAG repository publishes it: corpus.json, openie.json and questions.json."""
 
 import json
-import lzma
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from gateway.demo.dataset import DATA_FILE
+
+class DataUnusable(Exception):
+    """The folder does not hold what was published."""
+
+    def __init__(self, folder: Path, what: str) -> None:
+        super().__init__(
+            f"cannot read the data in {folder}: {what}; give the folder with corpus.json, openie.json and "
+            "questions.json of the HippoRAG repository"
+        )
 
 
-def records(folder: Path) -> Iterator[dict[str, Any]]:
-    """Passages in the order of corpus.json, then questions. Raises ValueError where the files disagree."""
+def published_records(folder: Path) -> Iterator[dict[str, Any]]:
+    """Passages in the order of corpus.json, then questions. Raises DataUnusable."""
+    try:
+        yield from _records(folder)
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise DataUnusable(folder, str(error)) from error
+    except (KeyError, TypeError, IndexError) as error:
+        raise DataUnusable(folder, f"a field is not there or of another type ({error!r})") from error
+
+
+def _records(folder: Path) -> Iterator[dict[str, Any]]:
     corpus: list[dict[str, str]] = _read(folder / "corpus.json")
     extracted: list[dict[str, Any]] = _read(folder / "openie.json")["docs"]
+    if len(corpus) != len(extracted):
+        raise DataUnusable(folder, f"{len(corpus)} passages, but {len(extracted)} documents in openie.json")
     index_of: dict[tuple[str, str], int] = {}
     for index, (passage, extraction) in enumerate(zip(corpus, extracted, strict=True)):
         key = (passage["title"], passage["text"])
         if key != (extraction["title"], extraction["text"]) or key in index_of:
-            raise ValueError(f"passage {index} ({key[0]!r}) is there twice or not the same in openie.json")
+            raise DataUnusable(
+                folder, f"passage {index} ({key[0]!r}) is there twice or not the same in openie.json"
+            )
         index_of[key] = index
         yield {
             "title": passage["title"],
@@ -41,19 +56,5 @@ def records(folder: Path) -> Iterator[dict[str, Any]]:
         }
 
 
-def pack(folder: Path, file: Path) -> None:
-    """Writes `file`, replacing one that is there."""
-    lines = [json.dumps(record, ensure_ascii=False, separators=(",", ":")) for record in records(folder)]
-    content = "\n".join(lines).encode() + b"\n"
-    file.write_bytes(lzma.compress(content, preset=9 | lzma.PRESET_EXTREME))
-
-
 def _read(file: Path) -> Any:
     return json.loads(file.read_text(encoding="utf-8"))
-
-
-if __name__ == "__main__":
-    arguments = [Path(argument) for argument in sys.argv[1:]]
-    if len(arguments) not in (1, 2):
-        sys.exit(__doc__)
-    pack(arguments[0], arguments[1] if len(arguments) == 2 else DATA_FILE)

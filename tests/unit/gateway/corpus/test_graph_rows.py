@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
-from gateway.demo.dataset import Dataset, Passage, Triple, load_dataset
-from gateway.demo.graph_rows import NAME_CHARS_MAX, GroupGraph, build_groups, normalised, texts
+from gateway.corpus.dataset import Dataset, Passage, Triple, load_dataset
+from gateway.corpus.graph_rows import NAME_CHARS_MAX, GroupGraph, build_groups, normalised, texts
 
 
 @pytest.fixture(scope="module")

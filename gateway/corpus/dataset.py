@@ -1,10 +1,13 @@
-"""The demo's data: passages with their entities and triples, and questions with their gold passages."""
+"""Passages with their entities and triples, and questions with their gold passages."""
 
 import json
 import lzma
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from gateway.corpus.published import published_records
 
 DATA_FILE = Path(__file__).parent / "data" / "musique100.jsonl.xz"
 
@@ -54,19 +57,25 @@ class Dataset:
         )
 
 
-def load_dataset(file: Path = DATA_FILE) -> Dataset:
-    """Reads the file that gateway/demo/pack.py wrote."""
+def load_dataset(source: Path = DATA_FILE) -> Dataset:
+    """Reads a folder as it was published, or the file that gateway/corpus/pack.py makes of it.
+
+    Raises DataUnusable, only for a folder.
+    """
+    if source.is_dir():
+        return _dataset(published_records(source))
+    with lzma.open(source, "rt", encoding="utf-8") as lines:
+        return _dataset(json.loads(line) for line in lines)
+
+
+def _dataset(records: Iterable[dict[str, Any]]) -> Dataset:
     passages: list[Passage] = []
     questions: list[Question] = []
-    with lzma.open(file, "rt", encoding="utf-8") as lines:
-        for line in lines:
-            record: dict[str, Any] = json.loads(line)
-            if "question" in record:
-                questions.append(
-                    Question(record["question"], record["answer"], tuple(sorted(record["gold"])))
-                )
-            else:
-                passages.append(_passage(record))
+    for record in records:
+        if "question" in record:
+            questions.append(Question(record["question"], record["answer"], tuple(sorted(record["gold"]))))
+        else:
+            passages.append(_passage(record))
     return Dataset(tuple(passages), tuple(questions))
 
 
