@@ -1,225 +1,173 @@
-"""Runs one search: embed, route, candidates, graph, fuse, rows."""
+"""Runs one search: embed, route, candidates, graph, fuse, rows, rerank."""
 
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from functools import partial
 
-from drivers.contract import ExpandedEdge, ScoredRow
 from drivers.deadline import Deadline
-from drivers.graph_model import AnyRow, Kind, Vector
+from drivers.graph_model import AnyRow, Community, Entity, Episode, Fact, Kind
 from drivers.row_key import RowKey
 from gateway.embedding.port import Embedder
-from gateway.search import graph_method
-from gateway.search.analyzer import analyze
-from gateway.search.errors import QueryVectorUnfit
-from gateway.search.request import (
-    DEFAULT_WEIGHTS,
-    SCOPE_GROUPS_MAX,
-    WINDOW_MIN,
-    Hit,
-    MethodPlace,
-    ResultSpec,
-    Search,
-    SearchResult,
-)
-from shard_router.bm25 import count_query_terms
-from shard_router.fusion import FusedHit, Method, weighted_rrf
+from gateway.rerank.port import CrossEncoder
+from gateway.search.candidates import find_candidates
+from gateway.search.fusing import Fusion, fuse
+from gateway.search.graph_method import GraphMethod
+from gateway.search.query_vector import query_vector
+from gateway.search.request import SCOPE_GROUPS_MAX, Mmr, ResultSpec, Search
+from gateway.search.rerankers.order import Candidate, Reranking
+from gateway.search.reranking import NOT_ASKED, Rerankers
+from gateway.search.result import Hit, KindResult, SearchResult
+from gateway.search.stages import Stages
+from shard_router.parallel import all_in_parallel
 from shard_router.router import Router
 from shard_router.routing import Located
-from shard_router.scatter import CandidateQuery, Candidates, Scatter, SearchScope
+from shard_router.scatter import Scatter
+from shard_router.search_scope import SearchScope
 
 
-@dataclass(slots=True)
-class _Stages:
-    """Wall time by stage."""
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """The entities that the request names."""
 
-    seconds: dict[str, float] = field(default_factory=dict[str, float])
-    _last: float = field(default_factory=time.monotonic)
-
-    def done(self, stage: str) -> None:
-        now = time.monotonic()
-        self.seconds[stage] = now - self._last
-        self._last = now
+    origins: Sequence[RowKey]
+    """Those that exist."""
+    center: RowKey | None
+    missing: Sequence[RowKey]
 
 
 class Searcher:
-    def __init__(self, router: Router, embedder: Embedder) -> None:
+    def __init__(self, router: Router, embedder: Embedder, cross_encoder: CrossEncoder) -> None:
         self._router = router
         self._scatter = Scatter(router)
         self._embedder = embedder
+        self._cross_encoder = cross_encoder
 
     async def search(self, search: Search, deadline: Deadline) -> SearchResult:
-        """Raises what routing, drivers and embedder raise; a partial answer is never returned."""
-        stages = _Stages()
-        vector = await self._query_vector(search, deadline)
+        """Raises QueryVectorUnfit, CrossEncoderDisabled and what routing, drivers and embedder raise. The
+        answer is partial only if the search allows it."""
+        stages = Stages()
+        vector = await query_vector(search, self._embedder, deadline)
         stages.done("embed")
         located = await self._locate(search, deadline)
-        scope = SearchScope(located)
+        scope = SearchScope(located, search.partial)
         stages.done("route")
-        candidates = await self._scatter.candidates(scope, _queries(search, vector), deadline)
-        if vector is not None:
-            self._check_fit(search, vector, scope)
+        candidates, fit = await find_candidates(search, vector, scope, self._scatter, deadline)
         stages.done("candidates")
-        graph = await self._graph(search, scope, candidates, deadline)
+        named = await self._named(search, scope, deadline)
+        graph = await GraphMethod(self._scatter, search, scope, deadline).rankings(candidates, named.origins)
         stages.done("graph")
-        fused = {
-            spec.kind: _fuse(spec, candidates.get(spec.kind), graph.get(spec.kind, []), search.rrf_k)
+        fusions = {
+            spec.kind: fuse(
+                spec,
+                candidates.get(spec.kind),
+                graph[spec.kind].rows if spec.kind in graph else (),
+                search.rrf_k,
+            )
             for spec in search.results
         }
         stages.done("fuse")
-        hits = {
-            kind: await self._hits(scope, kind, found, search.with_vectors, deadline)
-            for kind, found in fused.items()
-        }
+        rows = await all_in_parallel(
+            {
+                spec.kind: partial(self._candidates, spec, fusions[spec.kind], search, scope, deadline)
+                for spec in search.results
+            }
+        )
         stages.done("rows")
+        rerankers = Rerankers(self._scatter, self._cross_encoder, search, scope, deadline)
+        reranked = await all_in_parallel(
+            {
+                spec.kind: partial(rerankers.rerank, spec, rows[spec.kind], vector, fit, named.center)
+                for spec in search.results
+            }
+        )
+        stages.done("rerank")
+        wanted = {spec.kind for spec in search.results}
         return SearchResult(
-            hits=hits,
+            kinds={
+                spec.kind: KindResult(
+                    hits=_hits(spec, fusions[spec.kind], rows[spec.kind], reranked[spec.kind], search, scope),
+                    rankings=fusions[spec.kind].rankings,
+                    fused=fusions[spec.kind].hits,
+                    reranked=reranked[spec.kind].rows if reranked[spec.kind].report.reranked else (),
+                    rerank=reranked[spec.kind].report,
+                    vectors=fit.path(spec, vector, search.vectors),
+                    walk=graph[spec.kind].report if spec.kind in graph else None,
+                    keyword_exact=spec.kind not in candidates or candidates[spec.kind].keyword_exact,
+                )
+                for spec in search.results
+            },
             unknown_groups=located.unknown,
             versions={group_id: fence.version for group_id, fence in scope.fences.items()},
-            groups_by_shard={shard: len(refs) for shard, refs in located.refs.items()},
-            latency_s=scope.latency_s,
+            outcomes=scope.outcomes,
+            coverage=scope.coverage,
+            missing_groups=sorted(scope.missing),
+            semantic_skips=[skip for skip in fit.skips if skip.kind in wanted],
+            missing_entities=named.missing,
             stages_s=stages.seconds,
         )
 
-    async def _query_vector(self, search: Search, deadline: Deadline) -> Vector | None:
-        """None: the semantic method finds nothing, because nobody gave a vector or can make one."""
-        wanted = any(
-            spec.weights.get(Method.SEMANTIC) or spec.weights.get(Method.GRAPH) for spec in search.results
-        )
-        if search.vector is not None or not wanted or not search.text.strip():
-            return search.vector
-        if self._embedder.model is None and not any(
-            spec.weights is not DEFAULT_WEIGHTS and spec.weights.get(Method.SEMANTIC)
-            for spec in search.results
-        ):
-            return None
-        (vector,) = await self._embedder.embed([search.text], deadline=deadline.at_s)
-        return vector
-
-    def _check_fit(self, search: Search, vector: Vector, scope: SearchScope) -> None:
-        """Raises QueryVectorUnfit: cosines between models mean nothing, and an empty list would say that
-        there is nothing to find."""
-        own = self._embedder.model
-        made_by = own.name if own is not None and search.vector is None else None
-        for spec in search.results:
-            if not spec.weights.get(Method.SEMANTIC):
-                continue
-            stored = [
-                fence.embeddings[spec.kind]
-                for fence in scope.fences.values()
-                if spec.kind in fence.embeddings
-            ]
-            fits = any(one.dimension == len(vector) and made_by in (None, one.model) for one in stored)
-            if stored and not fits:
-                raise QueryVectorUnfit(spec.kind, stored[0], made_by or "the caller", len(vector))
-
     async def _locate(self, search: Search, deadline: Deadline) -> Located:
+        allow_partial = search.partial is not None
         if search.group_ids is None:
-            return await self._router.all_owned(deadline, SCOPE_GROUPS_MAX)
-        return await self._router.locate(search.group_ids, deadline)
+            return await self._router.all_owned(deadline, SCOPE_GROUPS_MAX, allow_partial=allow_partial)
+        return await self._router.locate(search.group_ids, deadline, allow_partial=allow_partial)
 
-    async def _graph(
-        self, search: Search, scope: SearchScope, candidates: Mapping[Kind, Candidates], deadline: Deadline
-    ) -> Mapping[Kind, Sequence[ScoredRow]]:
-        """The graph method's ranking of every kind that asks for it."""
-        specs = [spec for spec in search.results if spec.weights.get(Method.GRAPH)]
-        if not specs:
-            return {}
-        facts = graph_method.best(candidates[Kind.FACT], graph_method.SEED_FACTS, search.rrf_k)
-        entities = graph_method.best(candidates[Kind.ENTITY], graph_method.SEED_ENTITIES, search.rrf_k)
-        fact_rows = await self._scatter.rows(scope, Kind.FACT, facts, False, deadline)
-        seeds = graph_method.seeds(entities, facts, fact_rows)
-        along = {Kind.MENTION if spec.kind is Kind.EPISODE else Kind.FACT for spec in specs}
-        edges: dict[Kind, Mapping[str, tuple[ExpandedEdge, ...]]] = {
-            kind: await self._scatter.expand(
-                scope, seeds.by_group(), kind, graph_method.EDGES_PER_ENTITY_MAX, deadline
-            )
-            for kind in sorted(along)
-        }
-        rankings: dict[Kind, Sequence[ScoredRow]] = {}
-        for spec in specs:
-            match spec.kind:
-                case Kind.FACT:
-                    ranked = graph_method.ranked_facts(seeds, edges[Kind.FACT], spec.window)
-                case Kind.ENTITY:
-                    ranked = graph_method.ranked_entities(seeds, edges[Kind.FACT], spec.window)
-                case _:
-                    ranked = graph_method.ranked_episodes(seeds, edges[Kind.MENTION], spec.window)
-            rankings[spec.kind] = ranked
-        return rankings
-
-    async def _hits(
-        self,
-        scope: SearchScope,
-        kind: Kind,
-        found: Sequence[tuple[FusedHit, tuple[MethodPlace, ...]]],
-        with_vectors: bool,
-        deadline: Deadline,
-    ) -> tuple[Hit, ...]:
-        rows: Mapping[RowKey, AnyRow] = await self._scatter.rows(
-            scope, kind, [fused.key for fused, _ in found], with_vectors, deadline
-        )
-        return tuple(
-            Hit(
-                key=fused.key,
-                row=rows[fused.key],
-                score=fused.score,
-                methods=places,
-                shard_id=(shard := scope.shard_of[fused.key.group_id]),
-                engine=scope.engine_of[shard],
-            )
-            for fused, places in found
-            if fused.key in rows
+    async def _named(self, search: Search, scope: SearchScope, deadline: Deadline) -> _Named:
+        asked = list(search.origins) + ([search.center] if search.center is not None else [])
+        placed = [key for key in dict.fromkeys(asked) if key.group_id in scope.fences]
+        found = await self._scatter.rows(scope, Kind.ENTITY, placed, False, deadline) if placed else {}
+        return _Named(
+            origins=[key for key in search.origins if key in found],
+            center=search.center if search.center in found else None,
+            missing=[key for key in dict.fromkeys(asked) if key not in found],
         )
 
+    async def _candidates(
+        self, spec: ResultSpec, fusion: Fusion, search: Search, scope: SearchScope, deadline: Deadline
+    ) -> list[Candidate]:
+        """The best of the fusion with their rows; without those that were deleted meanwhile."""
+        best = fusion.hits[: spec.reranked_max]
+        with_vectors = search.with_vectors or isinstance(spec.reranker, Mmr)
+        rows = await self._scatter.rows(scope, spec.kind, [hit.key for hit in best], with_vectors, deadline)
+        return [Candidate(hit.key, rows[hit.key], hit.score) for hit in best if hit.key in rows]
 
-def _queries(search: Search, vector: Vector | None) -> list[CandidateQuery]:
-    """What to ask of every shard. The graph method needs entities and facts to start from, whatever
-    kinds are returned."""
-    terms = count_query_terms(analyze(search.text))
-    windows: dict[Kind, int] = {}
-    semantic: set[Kind] = set()
-    keyword: set[Kind] = set()
-    for spec in search.results:
-        windows[spec.kind] = spec.window
-        if spec.weights.get(Method.SEMANTIC):
-            semantic.add(spec.kind)
-        if spec.weights.get(Method.KEYWORD):
-            keyword.add(spec.kind)
-    if any(spec.weights.get(Method.GRAPH) for spec in search.results):
-        for kind in (Kind.ENTITY, Kind.FACT):
-            windows.setdefault(kind, WINDOW_MIN)
-            semantic.add(kind)
-            keyword.add(kind)
-    return [
-        CandidateQuery(
-            kind=kind,
-            window=window,
-            vector=vector if kind in semantic else None,
-            terms=terms if kind in keyword else {},
+
+def _hits(
+    spec: ResultSpec,
+    fusion: Fusion,
+    candidates: Sequence[Candidate],
+    reranking: Reranking,
+    search: Search,
+    scope: SearchScope,
+) -> tuple[Hit, ...]:
+    fused = {hit.key: hit for hit in fusion.hits[: spec.reranked_max]}
+    rows: Mapping[RowKey, AnyRow] = {candidate.key: candidate.row for candidate in candidates}
+    # A minimum that was meant for a reranker's scores says nothing about the fusion's.
+    score_min = spec.score_min if _ran(reranking) else None
+    return tuple(
+        Hit(
+            key=ranked.key,
+            row=rows[ranked.key] if search.with_vectors else _without_vector(rows[ranked.key]),
+            score=ranked.score,
+            fused_score=fused[ranked.key].score,
+            methods=fusion.places(fused[ranked.key]),
+            shard_id=(shard := scope.shard_of[ranked.key.group_id]),
+            engine=scope.engine_of[shard],
         )
-        for kind, window in windows.items()
-    ]
-
-
-def _fuse(
-    spec: ResultSpec, candidates: Candidates | None, graph: Sequence[ScoredRow], k: int
-) -> list[tuple[FusedHit, tuple[MethodPlace, ...]]]:
-    """The best `limit` rows of one kind with their place in each method."""
-    rankings: dict[Method, Sequence[ScoredRow]] = {Method.GRAPH: graph}
-    if candidates is not None:
-        rankings |= {Method.SEMANTIC: candidates.semantic, Method.KEYWORD: candidates.keyword}
-    rankings = {method: rows for method, rows in rankings.items() if spec.weights.get(method)}
-    fused = weighted_rrf(
-        {method: [row.key for row in rows] for method, rows in rankings.items()}, spec.weights, k
+        for ranked in reranking.rows[: spec.limit]
+        # A group that was lost while its rows were reranked is missing from the answer.
+        if ranked.key.group_id in scope.shard_of and (score_min is None or ranked.score >= score_min)
     )
-    return [
-        (
-            hit,
-            tuple(
-                MethodPlace(method, rank, rankings[method][rank - 1].score)
-                for method, rank in sorted(hit.ranks.items())
-            ),
-        )
-        for hit in fused[: spec.limit]
-    ]
+
+
+def _ran(reranking: Reranking) -> bool:
+    """Whether the scores are those of what was asked for."""
+    return reranking.report.reranked or reranking.report.reason == NOT_ASKED
+
+
+def _without_vector(row: AnyRow) -> AnyRow:
+    match row:
+        case Entity() | Fact() | Episode() | Community():
+            return row if row.embedding is None else replace(row, embedding=None)
+        case _:
+            return row

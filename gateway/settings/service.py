@@ -122,3 +122,39 @@ class EmbedderSection(Section):
         if self.model is not None and self.kind in ("auto", "none"):
             raise ValueError(f"kind {self.kind} takes no model; set kind to local or openai or leave it out")
         return self
+
+
+class CrossEncoderSection(Section):
+    """The model that reads query and row together, for searches that ask for it."""
+
+    model: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """Unset: there is none, and searches that ask for one are refused."""
+    protocol: Literal["chat", "rerank"] = "chat"
+    """chat: a chat model with structured outputs (/chat/completions). rerank: a reranking model as vLLM,
+    Infinity, Jina and Cohere serve them (/rerank)."""
+    base_url: Url | None = Field(default=None, repr=False)
+    """Another server that speaks this API, with the version in its path."""
+    api_key: SecretStr | None = None
+    """May be unset for a base_url that wants none."""
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 2.0
+    """How long a search waits for the scores of its candidates; then it answers in fused order."""
+    passages_max: Annotated[int, Field(ge=1, le=1_000)] = 20
+    """Rows in one HTTP request."""
+    requests_running_max: Annotated[int, Field(ge=1, le=100)] = 8
+    """HTTP requests at once."""
+    requests_waiting_max: Annotated[int, Field(ge=0, le=10_000)] = 256
+    """HTTP requests that wait for their turn; searches beyond answer in fused order."""
+
+    @model_validator(mode="after")
+    def _model_has_what_it_needs(self) -> Self:
+        if self.base_url is not None:
+            check_url(self.base_url, ("http", "https"))
+        if self.model is None:
+            unused = [name for name in ("base_url", "api_key") if getattr(self, name) is not None]
+            if unused:
+                raise ValueError(f"{', '.join(unused)} does nothing without a model; give one")
+        elif self.api_key is None and self.base_url is None:
+            raise ValueError("a model needs an api_key, or a base_url that wants none")
+        elif self.protocol == "rerank" and self.base_url is None:
+            raise ValueError("protocol rerank needs a base_url")
+        return self

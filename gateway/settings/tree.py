@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from gateway.settings.fleet import CatalogSettings, EmbeddedSettings, ShardLimits, ShardSettings
 from gateway.settings.section import Folder, Section
 from gateway.settings.service import (
+    CrossEncoderSection,
     EmbedderSection,
     GrpcSettings,
     LoggingSettings,
@@ -43,6 +44,7 @@ class Settings(Section):
     logging: LoggingSettings = LoggingSettings()
     routing: RoutingSettings = RoutingSettings()
     embedder: EmbedderSection = EmbedderSection()
+    cross_encoder: CrossEncoderSection = CrossEncoderSection()
     shards: Annotated[tuple[ShardSettings, ...], Field(max_length=SHARDS_MAX)] = ()
     """The fleet's database servers. None: the gateway starts a fleet of its own."""
     shard_defaults: ShardLimits = ShardLimits()

@@ -205,7 +205,7 @@ async def test_a_request_without_scope_or_query_names_both(client: Client) -> No
         rrf_k=-1, results=[search_service_pb2.ResultSpec(kind=graph_pb2.ROW_KIND_MENTION, limit=9_999)]
     )
     refusal = await refused(client.search.Search(request))
-    assert set(refusal.fields) == {"scope", "query", "rrf_k", "results[0].kind"}
+    assert set(refusal.fields) == {"scope", "query", "rrf_k", "results[0].kind", "results[0].limit"}
 
 
 async def test_a_reply_stays_under_what_clients_take(client: Client, new_group: Callable[[], str]) -> None:

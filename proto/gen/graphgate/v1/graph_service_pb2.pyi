@@ -2,6 +2,7 @@ import datetime
 
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from graphgate.v1 import filter_pb2 as _filter_pb2
 from graphgate.v1 import graph_pb2 as _graph_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -249,7 +250,7 @@ class BatchGetFactsResponse(_message.Message):
     def __init__(self, facts: _Optional[_Iterable[_Union[_graph_pb2.Fact, _Mapping]]] = ..., missing_uuids: _Optional[_Iterable[str]] = ..., unread_uuids: _Optional[_Iterable[str]] = ..., version: _Optional[int] = ...) -> None: ...
 
 class ListFactsRequest(_message.Message):
-    __slots__ = ("group_id", "page_size", "page_token", "order", "min_version", "with_embedding", "entity_uuid")
+    __slots__ = ("group_id", "page_size", "page_token", "order", "min_version", "with_embedding", "entity_uuid", "other_entity_uuid", "episode_uuid")
     GROUP_ID_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
@@ -257,6 +258,8 @@ class ListFactsRequest(_message.Message):
     MIN_VERSION_FIELD_NUMBER: _ClassVar[int]
     WITH_EMBEDDING_FIELD_NUMBER: _ClassVar[int]
     ENTITY_UUID_FIELD_NUMBER: _ClassVar[int]
+    OTHER_ENTITY_UUID_FIELD_NUMBER: _ClassVar[int]
+    EPISODE_UUID_FIELD_NUMBER: _ClassVar[int]
     group_id: str
     page_size: int
     page_token: str
@@ -264,7 +267,9 @@ class ListFactsRequest(_message.Message):
     min_version: int
     with_embedding: bool
     entity_uuid: str
-    def __init__(self, group_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., order: _Optional[_Union[RowOrder, str]] = ..., min_version: _Optional[int] = ..., with_embedding: _Optional[bool] = ..., entity_uuid: _Optional[str] = ...) -> None: ...
+    other_entity_uuid: str
+    episode_uuid: str
+    def __init__(self, group_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., order: _Optional[_Union[RowOrder, str]] = ..., min_version: _Optional[int] = ..., with_embedding: _Optional[bool] = ..., entity_uuid: _Optional[str] = ..., other_entity_uuid: _Optional[str] = ..., episode_uuid: _Optional[str] = ...) -> None: ...
 
 class ListFactsResponse(_message.Message):
     __slots__ = ("facts", "next_page_token", "version")
@@ -345,7 +350,7 @@ class BatchGetEpisodesResponse(_message.Message):
     def __init__(self, episodes: _Optional[_Iterable[_Union[_graph_pb2.Episode, _Mapping]]] = ..., missing_uuids: _Optional[_Iterable[str]] = ..., unread_uuids: _Optional[_Iterable[str]] = ..., version: _Optional[int] = ...) -> None: ...
 
 class ListEpisodesRequest(_message.Message):
-    __slots__ = ("group_id", "page_size", "page_token", "order", "min_version", "with_embedding", "saga_uuid")
+    __slots__ = ("group_id", "page_size", "page_token", "order", "min_version", "with_embedding", "saga_uuid", "fact_uuid")
     GROUP_ID_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
@@ -353,6 +358,7 @@ class ListEpisodesRequest(_message.Message):
     MIN_VERSION_FIELD_NUMBER: _ClassVar[int]
     WITH_EMBEDDING_FIELD_NUMBER: _ClassVar[int]
     SAGA_UUID_FIELD_NUMBER: _ClassVar[int]
+    FACT_UUID_FIELD_NUMBER: _ClassVar[int]
     group_id: str
     page_size: int
     page_token: str
@@ -360,7 +366,8 @@ class ListEpisodesRequest(_message.Message):
     min_version: int
     with_embedding: bool
     saga_uuid: str
-    def __init__(self, group_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., order: _Optional[_Union[RowOrder, str]] = ..., min_version: _Optional[int] = ..., with_embedding: _Optional[bool] = ..., saga_uuid: _Optional[str] = ...) -> None: ...
+    fact_uuid: str
+    def __init__(self, group_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., order: _Optional[_Union[RowOrder, str]] = ..., min_version: _Optional[int] = ..., with_embedding: _Optional[bool] = ..., saga_uuid: _Optional[str] = ..., fact_uuid: _Optional[str] = ...) -> None: ...
 
 class ListEpisodesResponse(_message.Message):
     __slots__ = ("episodes", "next_page_token", "version")
@@ -701,3 +708,109 @@ class GetGroupResponse(_message.Message):
     GROUP_FIELD_NUMBER: _ClassVar[int]
     group: _graph_pb2.Group
     def __init__(self, group: _Optional[_Union[_graph_pb2.Group, _Mapping]] = ...) -> None: ...
+
+class ExpandRequest(_message.Message):
+    __slots__ = ("group_id", "entity_uuids", "hops", "facts_per_entity_max", "limit", "filter", "as_of", "known_at", "all_times", "min_version", "with_embedding")
+    GROUP_ID_FIELD_NUMBER: _ClassVar[int]
+    ENTITY_UUIDS_FIELD_NUMBER: _ClassVar[int]
+    HOPS_FIELD_NUMBER: _ClassVar[int]
+    FACTS_PER_ENTITY_MAX_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    AS_OF_FIELD_NUMBER: _ClassVar[int]
+    KNOWN_AT_FIELD_NUMBER: _ClassVar[int]
+    ALL_TIMES_FIELD_NUMBER: _ClassVar[int]
+    MIN_VERSION_FIELD_NUMBER: _ClassVar[int]
+    WITH_EMBEDDING_FIELD_NUMBER: _ClassVar[int]
+    group_id: str
+    entity_uuids: _containers.RepeatedScalarFieldContainer[str]
+    hops: int
+    facts_per_entity_max: int
+    limit: int
+    filter: _filter_pb2.RowFilter
+    as_of: _timestamp_pb2.Timestamp
+    known_at: _timestamp_pb2.Timestamp
+    all_times: bool
+    min_version: int
+    with_embedding: bool
+    def __init__(self, group_id: _Optional[str] = ..., entity_uuids: _Optional[_Iterable[str]] = ..., hops: _Optional[int] = ..., facts_per_entity_max: _Optional[int] = ..., limit: _Optional[int] = ..., filter: _Optional[_Union[_filter_pb2.RowFilter, _Mapping]] = ..., as_of: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., known_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., all_times: _Optional[bool] = ..., min_version: _Optional[int] = ..., with_embedding: _Optional[bool] = ...) -> None: ...
+
+class ReachedFact(_message.Message):
+    __slots__ = ("fact", "distance")
+    FACT_FIELD_NUMBER: _ClassVar[int]
+    DISTANCE_FIELD_NUMBER: _ClassVar[int]
+    fact: _graph_pb2.Fact
+    distance: int
+    def __init__(self, fact: _Optional[_Union[_graph_pb2.Fact, _Mapping]] = ..., distance: _Optional[int] = ...) -> None: ...
+
+class ReachedEntity(_message.Message):
+    __slots__ = ("entity", "distance")
+    ENTITY_FIELD_NUMBER: _ClassVar[int]
+    DISTANCE_FIELD_NUMBER: _ClassVar[int]
+    entity: _graph_pb2.Entity
+    distance: int
+    def __init__(self, entity: _Optional[_Union[_graph_pb2.Entity, _Mapping]] = ..., distance: _Optional[int] = ...) -> None: ...
+
+class ExpandResponse(_message.Message):
+    __slots__ = ("facts", "entities", "missing_uuids", "cut", "facts_left_out", "version")
+    FACTS_FIELD_NUMBER: _ClassVar[int]
+    ENTITIES_FIELD_NUMBER: _ClassVar[int]
+    MISSING_UUIDS_FIELD_NUMBER: _ClassVar[int]
+    CUT_FIELD_NUMBER: _ClassVar[int]
+    FACTS_LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    facts: _containers.RepeatedCompositeFieldContainer[ReachedFact]
+    entities: _containers.RepeatedCompositeFieldContainer[ReachedEntity]
+    missing_uuids: _containers.RepeatedScalarFieldContainer[str]
+    cut: bool
+    facts_left_out: int
+    version: int
+    def __init__(self, facts: _Optional[_Iterable[_Union[ReachedFact, _Mapping]]] = ..., entities: _Optional[_Iterable[_Union[ReachedEntity, _Mapping]]] = ..., missing_uuids: _Optional[_Iterable[str]] = ..., cut: _Optional[bool] = ..., facts_left_out: _Optional[int] = ..., version: _Optional[int] = ...) -> None: ...
+
+class FindPathsRequest(_message.Message):
+    __slots__ = ("group_id", "source_uuid", "target_uuid", "hops_max", "paths_max", "filter", "as_of", "known_at", "all_times", "min_version")
+    GROUP_ID_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_UUID_FIELD_NUMBER: _ClassVar[int]
+    TARGET_UUID_FIELD_NUMBER: _ClassVar[int]
+    HOPS_MAX_FIELD_NUMBER: _ClassVar[int]
+    PATHS_MAX_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    AS_OF_FIELD_NUMBER: _ClassVar[int]
+    KNOWN_AT_FIELD_NUMBER: _ClassVar[int]
+    ALL_TIMES_FIELD_NUMBER: _ClassVar[int]
+    MIN_VERSION_FIELD_NUMBER: _ClassVar[int]
+    group_id: str
+    source_uuid: str
+    target_uuid: str
+    hops_max: int
+    paths_max: int
+    filter: _filter_pb2.RowFilter
+    as_of: _timestamp_pb2.Timestamp
+    known_at: _timestamp_pb2.Timestamp
+    all_times: bool
+    min_version: int
+    def __init__(self, group_id: _Optional[str] = ..., source_uuid: _Optional[str] = ..., target_uuid: _Optional[str] = ..., hops_max: _Optional[int] = ..., paths_max: _Optional[int] = ..., filter: _Optional[_Union[_filter_pb2.RowFilter, _Mapping]] = ..., as_of: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., known_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., all_times: _Optional[bool] = ..., min_version: _Optional[int] = ...) -> None: ...
+
+class GraphPath(_message.Message):
+    __slots__ = ("entity_uuids", "fact_uuids")
+    ENTITY_UUIDS_FIELD_NUMBER: _ClassVar[int]
+    FACT_UUIDS_FIELD_NUMBER: _ClassVar[int]
+    entity_uuids: _containers.RepeatedScalarFieldContainer[str]
+    fact_uuids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, entity_uuids: _Optional[_Iterable[str]] = ..., fact_uuids: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class FindPathsResponse(_message.Message):
+    __slots__ = ("paths", "entities", "facts", "complete", "paths_left_out", "version")
+    PATHS_FIELD_NUMBER: _ClassVar[int]
+    ENTITIES_FIELD_NUMBER: _ClassVar[int]
+    FACTS_FIELD_NUMBER: _ClassVar[int]
+    COMPLETE_FIELD_NUMBER: _ClassVar[int]
+    PATHS_LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    paths: _containers.RepeatedCompositeFieldContainer[GraphPath]
+    entities: _containers.RepeatedCompositeFieldContainer[_graph_pb2.Entity]
+    facts: _containers.RepeatedCompositeFieldContainer[_graph_pb2.Fact]
+    complete: bool
+    paths_left_out: int
+    version: int
+    def __init__(self, paths: _Optional[_Iterable[_Union[GraphPath, _Mapping]]] = ..., entities: _Optional[_Iterable[_Union[_graph_pb2.Entity, _Mapping]]] = ..., facts: _Optional[_Iterable[_Union[_graph_pb2.Fact, _Mapping]]] = ..., complete: _Optional[bool] = ..., paths_left_out: _Optional[int] = ..., version: _Optional[int] = ...) -> None: ...

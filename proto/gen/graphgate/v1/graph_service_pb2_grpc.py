@@ -170,6 +170,16 @@ class GraphServiceStub:
                 request_serializer=graphgate_dot_v1_dot_graph__service__pb2.GetGroupRequest.SerializeToString,
                 response_deserializer=graphgate_dot_v1_dot_graph__service__pb2.GetGroupResponse.FromString,
                 _registered_method=True)
+        self.Expand = channel.unary_unary(
+                '/graphgate.v1.GraphService/Expand',
+                request_serializer=graphgate_dot_v1_dot_graph__service__pb2.ExpandRequest.SerializeToString,
+                response_deserializer=graphgate_dot_v1_dot_graph__service__pb2.ExpandResponse.FromString,
+                _registered_method=True)
+        self.FindPaths = channel.unary_unary(
+                '/graphgate.v1.GraphService/FindPaths',
+                request_serializer=graphgate_dot_v1_dot_graph__service__pb2.FindPathsRequest.SerializeToString,
+                response_deserializer=graphgate_dot_v1_dot_graph__service__pb2.FindPathsResponse.FromString,
+                _registered_method=True)
 
 
 class GraphServiceServicer:
@@ -376,6 +386,22 @@ class GraphServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Expand(self, request, context):
+        """Reads what hangs on entities, hop by hop over facts, bounded at every hop. Errors: NOT_FOUND (group
+        unknown).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindPaths(self, request, context):
+        """Finds the shortest paths between two entities over facts, in either direction of each. Errors:
+        NOT_FOUND (group or one of the entities unknown).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_GraphServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -513,6 +539,16 @@ def add_GraphServiceServicer_to_server(servicer, server):
                     servicer.GetGroup,
                     request_deserializer=graphgate_dot_v1_dot_graph__service__pb2.GetGroupRequest.FromString,
                     response_serializer=graphgate_dot_v1_dot_graph__service__pb2.GetGroupResponse.SerializeToString,
+            ),
+            'Expand': grpc.unary_unary_rpc_method_handler(
+                    servicer.Expand,
+                    request_deserializer=graphgate_dot_v1_dot_graph__service__pb2.ExpandRequest.FromString,
+                    response_serializer=graphgate_dot_v1_dot_graph__service__pb2.ExpandResponse.SerializeToString,
+            ),
+            'FindPaths': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindPaths,
+                    request_deserializer=graphgate_dot_v1_dot_graph__service__pb2.FindPathsRequest.FromString,
+                    response_serializer=graphgate_dot_v1_dot_graph__service__pb2.FindPathsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1245,6 +1281,60 @@ class GraphService:
             '/graphgate.v1.GraphService/GetGroup',
             graphgate_dot_v1_dot_graph__service__pb2.GetGroupRequest.SerializeToString,
             graphgate_dot_v1_dot_graph__service__pb2.GetGroupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Expand(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/graphgate.v1.GraphService/Expand',
+            graphgate_dot_v1_dot_graph__service__pb2.ExpandRequest.SerializeToString,
+            graphgate_dot_v1_dot_graph__service__pb2.ExpandResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindPaths(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/graphgate.v1.GraphService/FindPaths',
+            graphgate_dot_v1_dot_graph__service__pb2.FindPathsRequest.SerializeToString,
+            graphgate_dot_v1_dot_graph__service__pb2.FindPathsResponse.FromString,
             options,
             channel_credentials,
             insecure,

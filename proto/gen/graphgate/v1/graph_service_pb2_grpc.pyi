@@ -110,6 +110,14 @@ class GraphServiceStub:
     """Lists groups of all shards by group_id, page by page."""
     GetGroup: _grpc.UnaryUnaryMultiCallable[_graph_service_pb2.GetGroupRequest, _graph_service_pb2.GetGroupResponse]
     """Describes one group: version, place, counts, embedding models. Errors: NOT_FOUND."""
+    Expand: _grpc.UnaryUnaryMultiCallable[_graph_service_pb2.ExpandRequest, _graph_service_pb2.ExpandResponse]
+    """Reads what hangs on entities, hop by hop over facts, bounded at every hop. Errors: NOT_FOUND (group
+    unknown).
+    """
+    FindPaths: _grpc.UnaryUnaryMultiCallable[_graph_service_pb2.FindPathsRequest, _graph_service_pb2.FindPathsResponse]
+    """Finds the shortest paths between two entities over facts, in either direction of each. Errors:
+    NOT_FOUND (group or one of the entities unknown).
+    """
 
 @_typing.type_check_only
 class GraphServiceAsyncStub(GraphServiceStub):
@@ -188,6 +196,14 @@ class GraphServiceAsyncStub(GraphServiceStub):
     """Lists groups of all shards by group_id, page by page."""
     GetGroup: _aio.UnaryUnaryMultiCallable[_graph_service_pb2.GetGroupRequest, _graph_service_pb2.GetGroupResponse]  # type: ignore[assignment]
     """Describes one group: version, place, counts, embedding models. Errors: NOT_FOUND."""
+    Expand: _aio.UnaryUnaryMultiCallable[_graph_service_pb2.ExpandRequest, _graph_service_pb2.ExpandResponse]  # type: ignore[assignment]
+    """Reads what hangs on entities, hop by hop over facts, bounded at every hop. Errors: NOT_FOUND (group
+    unknown).
+    """
+    FindPaths: _aio.UnaryUnaryMultiCallable[_graph_service_pb2.FindPathsRequest, _graph_service_pb2.FindPathsResponse]  # type: ignore[assignment]
+    """Finds the shortest paths between two entities over facts, in either direction of each. Errors:
+    NOT_FOUND (group or one of the entities unknown).
+    """
 
 class GraphServiceServicer(metaclass=_abc_1.ABCMeta):
     """Rows of one group: written as atomic batches, read by uuid or by page."""
@@ -425,5 +441,25 @@ class GraphServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_graph_service_pb2.GetGroupResponse, _abc.Awaitable[_graph_service_pb2.GetGroupResponse]]:
         """Describes one group: version, place, counts, embedding models. Errors: NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def Expand(
+        self,
+        request: _graph_service_pb2.ExpandRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_graph_service_pb2.ExpandResponse, _abc.Awaitable[_graph_service_pb2.ExpandResponse]]:
+        """Reads what hangs on entities, hop by hop over facts, bounded at every hop. Errors: NOT_FOUND (group
+        unknown).
+        """
+
+    @_abc_1.abstractmethod
+    def FindPaths(
+        self,
+        request: _graph_service_pb2.FindPathsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_graph_service_pb2.FindPathsResponse, _abc.Awaitable[_graph_service_pb2.FindPathsResponse]]:
+        """Finds the shortest paths between two entities over facts, in either direction of each. Errors:
+        NOT_FOUND (group or one of the entities unknown).
+        """
 
 def add_GraphServiceServicer_to_server(servicer: GraphServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

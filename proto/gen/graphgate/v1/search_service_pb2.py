@@ -23,10 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from graphgate.v1 import filter_pb2 as graphgate_dot_v1_dot_filter__pb2
 from graphgate.v1 import graph_pb2 as graphgate_dot_v1_dot_graph__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!graphgate/v1/search_service.proto\x12\x0cgraphgate.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x18graphgate/v1/graph.proto\"\x1e\n\tGroupList\x12\x11\n\tgroup_ids\x18\x01 \x03(\t\"\x0b\n\tAllGroups\"J\n\x0cMethodWeight\x12*\n\x06method\x18\x01 \x01(\x0e\x32\x1a.graphgate.v1.SearchMethod\x12\x0e\n\x06weight\x18\x02 \x01(\x01\"m\n\nResultSpec\x12#\n\x04kind\x18\x01 \x01(\x0e\x32\x15.graphgate.v1.RowKind\x12\r\n\x05limit\x18\x02 \x01(\x05\x12+\n\x07methods\x18\x03 \x03(\x0b\x32\x1a.graphgate.v1.MethodWeight\"\x8d\x03\n\rSearchRequest\x12\x12\n\x08group_id\x18\x01 \x01(\tH\x00\x12)\n\x06groups\x18\x02 \x01(\x0b\x32\x17.graphgate.v1.GroupListH\x00\x12-\n\nall_groups\x18\x03 \x01(\x0b\x32\x17.graphgate.v1.AllGroupsH\x00\x12\r\n\x05query\x18\x04 \x01(\t\x12\x14\n\x0cquery_vector\x18\x05 \x03(\x02\x12)\n\x07results\x18\x06 \x03(\x0b\x32\x18.graphgate.v1.ResultSpec\x12\r\n\x05rrf_k\x18\x07 \x01(\x05\x12\x42\n\x0cmin_versions\x18\x08 \x03(\x0b\x32,.graphgate.v1.SearchRequest.MinVersionsEntry\x12\x16\n\x0ewith_placement\x18\t \x01(\x08\x12\x16\n\x0ewith_embedding\x18\n \x01(\x08\x1a\x32\n\x10MinVersionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x42\x07\n\x05scope\"U\n\nMethodRank\x12*\n\x06method\x18\x01 \x01(\x0e\x32\x1a.graphgate.v1.SearchMethod\x12\x0c\n\x04rank\x18\x02 \x01(\x05\x12\r\n\x05score\x18\x03 \x01(\x01\"\x8e\x02\n\tSearchHit\x12&\n\x06\x65ntity\x18\x01 \x01(\x0b\x32\x14.graphgate.v1.EntityH\x00\x12\"\n\x04\x66\x61\x63t\x18\x02 \x01(\x0b\x32\x12.graphgate.v1.FactH\x00\x12(\n\x07\x65pisode\x18\x03 \x01(\x0b\x32\x15.graphgate.v1.EpisodeH\x00\x12\x10\n\x08group_id\x18\x04 \x01(\t\x12\r\n\x05score\x18\x05 \x01(\x01\x12)\n\x07methods\x18\x06 \x03(\x0b\x32\x18.graphgate.v1.MethodRank\x12\r\n\x05shard\x18\x07 \x01(\t\x12)\n\x06\x65ngine\x18\x08 \x01(\x0e\x32\x19.graphgate.v1.ShardEngineB\x05\n\x03row\"o\n\nResultList\x12#\n\x04kind\x18\x01 \x01(\x0e\x32\x15.graphgate.v1.RowKind\x12%\n\x04hits\x18\x02 \x03(\x0b\x32\x17.graphgate.v1.SearchHit\x12\x15\n\rhits_left_out\x18\x03 \x01(\x05\"1\n\x0cGroupVersion\x12\x10\n\x08group_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\"Y\n\x0cShardOutcome\x12\r\n\x05shard\x18\x01 \x01(\t\x12\x0e\n\x06groups\x18\x02 \x01(\x05\x12*\n\x07latency\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"I\n\x0bStageTiming\x12\r\n\x05stage\x18\x01 \x01(\t\x12+\n\x08\x64uration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xd9\x01\n\x0eSearchResponse\x12)\n\x07results\x18\x01 \x03(\x0b\x32\x18.graphgate.v1.ResultList\x12\x16\n\x0eunknown_groups\x18\x02 \x03(\t\x12,\n\x08versions\x18\x03 \x03(\x0b\x32\x1a.graphgate.v1.GroupVersion\x12*\n\x06shards\x18\x04 \x03(\x0b\x32\x1a.graphgate.v1.ShardOutcome\x12*\n\x07timings\x18\x05 \x03(\x0b\x32\x19.graphgate.v1.StageTiming*}\n\x0cSearchMethod\x12\x1d\n\x19SEARCH_METHOD_UNSPECIFIED\x10\x00\x12\x1a\n\x16SEARCH_METHOD_SEMANTIC\x10\x01\x12\x19\n\x15SEARCH_METHOD_KEYWORD\x10\x02\x12\x17\n\x13SEARCH_METHOD_GRAPH\x10\x03*^\n\x0bShardEngine\x12\x1c\n\x18SHARD_ENGINE_UNSPECIFIED\x10\x00\x12\x19\n\x15SHARD_ENGINE_FALKORDB\x10\x01\x12\x16\n\x12SHARD_ENGINE_NEO4J\x10\x02\x32T\n\rSearchService\x12\x43\n\x06Search\x12\x1b.graphgate.v1.SearchRequest\x1a\x1c.graphgate.v1.SearchResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!graphgate/v1/search_service.proto\x12\x0cgraphgate.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19graphgate/v1/filter.proto\x1a\x18graphgate/v1/graph.proto\"\x1e\n\tGroupList\x12\x11\n\tgroup_ids\x18\x01 \x03(\t\"\x0b\n\tAllGroups\"p\n\x0cMethodWeight\x12*\n\x06method\x18\x01 \x01(\x0e\x32\x1a.graphgate.v1.SearchMethod\x12\x0e\n\x06weight\x18\x02 \x01(\x01\x12\x16\n\tmin_score\x18\x03 \x01(\x01H\x00\x88\x01\x01\x42\x0c\n\n_min_score\"+\n\tEntityRef\x12\x10\n\x08group_id\x18\x01 \x01(\t\x12\x0c\n\x04uuid\x18\x02 \x01(\t\"\r\n\x0bRrfReranker\"A\n\x0bMmrReranker\x12\x1d\n\x10relevance_weight\x18\x01 \x01(\x01H\x00\x88\x01\x01\x42\x13\n\x11_relevance_weight\"\x16\n\x14NodeDistanceReranker\"\x19\n\x17\x45pisodeMentionsReranker\"B\n\x14\x43rossEncoderReranker\x12*\n\x07timeout\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xa7\x02\n\x08Reranker\x12(\n\x03rrf\x18\x01 \x01(\x0b\x32\x19.graphgate.v1.RrfRerankerH\x00\x12(\n\x03mmr\x18\x02 \x01(\x0b\x32\x19.graphgate.v1.MmrRerankerH\x00\x12;\n\rnode_distance\x18\x03 \x01(\x0b\x32\".graphgate.v1.NodeDistanceRerankerH\x00\x12\x41\n\x10\x65pisode_mentions\x18\x04 \x01(\x0b\x32%.graphgate.v1.EpisodeMentionsRerankerH\x00\x12;\n\rcross_encoder\x18\x05 \x01(\x0b\x32\".graphgate.v1.CrossEncoderRerankerH\x00\x42\n\n\x08reranker\"\xe6\x01\n\nResultSpec\x12#\n\x04kind\x18\x01 \x01(\x0e\x32\x15.graphgate.v1.RowKind\x12\r\n\x05limit\x18\x02 \x01(\x05\x12+\n\x07methods\x18\x03 \x03(\x0b\x32\x1a.graphgate.v1.MethodWeight\x12(\n\x08reranker\x18\x04 \x01(\x0b\x32\x16.graphgate.v1.Reranker\x12\x16\n\tmin_score\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\'\n\x06\x66ilter\x18\x06 \x01(\x0b\x32\x17.graphgate.v1.RowFilterB\x0c\n\n_min_score\"%\n\rPartialPolicy\x12\x14\n\x0cmin_coverage\x18\x01 \x01(\x01\"\xa0\x06\n\rSearchRequest\x12\x12\n\x08group_id\x18\x01 \x01(\tH\x00\x12)\n\x06groups\x18\x02 \x01(\x0b\x32\x17.graphgate.v1.GroupListH\x00\x12-\n\nall_groups\x18\x03 \x01(\x0b\x32\x17.graphgate.v1.AllGroupsH\x00\x12\r\n\x05query\x18\x04 \x01(\t\x12\x14\n\x0cquery_vector\x18\x05 \x03(\x02\x12)\n\x07results\x18\x06 \x03(\x0b\x32\x18.graphgate.v1.ResultSpec\x12\r\n\x05rrf_k\x18\x07 \x01(\x05\x12\x42\n\x0cmin_versions\x18\x08 \x03(\x0b\x32,.graphgate.v1.SearchRequest.MinVersionsEntry\x12\x16\n\x0ewith_placement\x18\t \x01(\x08\x12\x16\n\x0ewith_embedding\x18\n \x01(\x08\x12\x0e\n\x06recipe\x18\x0b \x01(\t\x12)\n\x05\x61s_of\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08known_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tall_times\x18\x0e \x01(\x08\x12+\n\x07vectors\x18\x0f \x01(\x0e\x32\x1a.graphgate.v1.VectorSearch\x12\x13\n\x0bquery_model\x18\x10 \x01(\t\x12\'\n\x06\x63\x65nter\x18\x11 \x01(\x0b\x32\x17.graphgate.v1.EntityRef\x12(\n\x07origins\x18\x12 \x03(\x0b\x32\x17.graphgate.v1.EntityRef\x12\x12\n\ngraph_hops\x18\x13 \x01(\x05\x12-\n\tread_mask\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12,\n\x07partial\x18\x15 \x01(\x0b\x32\x1b.graphgate.v1.PartialPolicy\x12\x0f\n\x07\x65xplain\x18\x16 \x01(\x08\x1a\x32\n\x10MinVersionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x42\x07\n\x05scope\"\x1a\n\x18ListSearchRecipesRequest\"_\n\x0cSearchRecipe\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12,\n\x07request\x18\x03 \x01(\x0b\x32\x1b.graphgate.v1.SearchRequest\"H\n\x19ListSearchRecipesResponse\x12+\n\x07recipes\x18\x01 \x03(\x0b\x32\x1a.graphgate.v1.SearchRecipe\"g\n\nMethodRank\x12*\n\x06method\x18\x01 \x01(\x0e\x32\x1a.graphgate.v1.SearchMethod\x12\x0c\n\x04rank\x18\x02 \x01(\x05\x12\r\n\x05score\x18\x03 \x01(\x01\x12\x10\n\x08\x64istance\x18\x04 \x01(\x05\"\xd1\x02\n\tSearchHit\x12&\n\x06\x65ntity\x18\x01 \x01(\x0b\x32\x14.graphgate.v1.EntityH\x00\x12\"\n\x04\x66\x61\x63t\x18\x02 \x01(\x0b\x32\x12.graphgate.v1.FactH\x00\x12(\n\x07\x65pisode\x18\x03 \x01(\x0b\x32\x15.graphgate.v1.EpisodeH\x00\x12,\n\tcommunity\x18\t \x01(\x0b\x32\x17.graphgate.v1.CommunityH\x00\x12\x10\n\x08group_id\x18\x04 \x01(\t\x12\r\n\x05score\x18\x05 \x01(\x01\x12)\n\x07methods\x18\x06 \x03(\x0b\x32\x18.graphgate.v1.MethodRank\x12\r\n\x05shard\x18\x07 \x01(\t\x12)\n\x06\x65ngine\x18\x08 \x01(\x0e\x32\x19.graphgate.v1.ShardEngine\x12\x13\n\x0b\x66used_score\x18\n \x01(\x01\x42\x05\n\x03row\"E\n\nVectorPath\x12\'\n\x03ran\x18\x01 \x01(\x0e\x32\x1a.graphgate.v1.VectorSearch\x12\x0e\n\x06reason\x18\x02 \x01(\t\"M\n\tGraphWalk\x12\x0f\n\x07origins\x18\x01 \x01(\x05\x12\x0c\n\x04hops\x18\x02 \x01(\x05\x12\x0b\n\x03\x63ut\x18\x03 \x01(\x08\x12\x14\n\x0c\x65mpty_reason\x18\x04 \x01(\t\"1\n\rRerankOutcome\x12\x10\n\x08reranked\x18\x01 \x01(\x08\x12\x0e\n\x06reason\x18\x02 \x01(\t\"L\n\tRankedRow\x12\x10\n\x08group_id\x18\x01 \x01(\t\x12\x0c\n\x04uuid\x18\x02 \x01(\t\x12\r\n\x05score\x18\x03 \x01(\x01\x12\x10\n\x08\x64istance\x18\x04 \x01(\x05\"r\n\rMethodRanking\x12*\n\x06method\x18\x01 \x01(\x0e\x32\x1a.graphgate.v1.SearchMethod\x12\x0e\n\x06weight\x18\x02 \x01(\x01\x12%\n\x04rows\x18\x03 \x03(\x0b\x32\x17.graphgate.v1.RankedRow\"\xb1\x01\n\x12RankingExplanation\x12\r\n\x05rrf_k\x18\x01 \x01(\x01\x12,\n\x07methods\x18\x02 \x03(\x0b\x32\x1b.graphgate.v1.MethodRanking\x12&\n\x05\x66used\x18\x03 \x03(\x0b\x32\x17.graphgate.v1.RankedRow\x12)\n\x08reranked\x18\x04 \x03(\x0b\x32\x17.graphgate.v1.RankedRow\x12\x0b\n\x03\x63ut\x18\x05 \x01(\x08\"\xbb\x02\n\nResultList\x12#\n\x04kind\x18\x01 \x01(\x0e\x32\x15.graphgate.v1.RowKind\x12%\n\x04hits\x18\x02 \x03(\x0b\x32\x17.graphgate.v1.SearchHit\x12\x15\n\rhits_left_out\x18\x03 \x01(\x05\x12)\n\x07vectors\x18\x04 \x01(\x0b\x32\x18.graphgate.v1.VectorPath\x12&\n\x05graph\x18\x05 \x01(\x0b\x32\x17.graphgate.v1.GraphWalk\x12+\n\x06rerank\x18\x06 \x01(\x0b\x32\x1b.graphgate.v1.RerankOutcome\x12\x35\n\x0b\x65xplanation\x18\x07 \x01(\x0b\x32 .graphgate.v1.RankingExplanation\x12\x13\n\x0bkeyword_cut\x18\x08 \x01(\x08\"g\n\x0cSemanticSkip\x12\x10\n\x08group_id\x18\x01 \x01(\t\x12#\n\x04kind\x18\x02 \x01(\x0e\x32\x15.graphgate.v1.RowKind\x12\r\n\x05model\x18\x03 \x01(\t\x12\x11\n\tdimension\x18\x04 \x01(\x05\"1\n\x0cGroupVersion\x12\x10\n\x08group_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\"\x9b\x01\n\x0cShardOutcome\x12\r\n\x05shard\x18\x01 \x01(\t\x12\x0e\n\x06groups\x18\x02 \x01(\x05\x12*\n\x07latency\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x30\n\x06status\x18\x04 \x01(\x0e\x32 .graphgate.v1.ShardOutcomeStatus\x12\x0e\n\x06reason\x18\x05 \x01(\t\"I\n\x0bStageTiming\x12\r\n\x05stage\x18\x01 \x01(\t\x12+\n\x08\x64uration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x88\x03\n\x0eSearchResponse\x12)\n\x07results\x18\x01 \x03(\x0b\x32\x18.graphgate.v1.ResultList\x12\x16\n\x0eunknown_groups\x18\x02 \x03(\t\x12,\n\x08versions\x18\x03 \x03(\x0b\x32\x1a.graphgate.v1.GroupVersion\x12*\n\x06shards\x18\x04 \x03(\x0b\x32\x1a.graphgate.v1.ShardOutcome\x12*\n\x07timings\x18\x05 \x03(\x0b\x32\x19.graphgate.v1.StageTiming\x12\x10\n\x08\x63overage\x18\x06 \x01(\x01\x12\x16\n\x0emissing_groups\x18\x07 \x03(\t\x12\x32\n\x0esemantic_skips\x18\x08 \x03(\x0b\x32\x1a.graphgate.v1.SemanticSkip\x12\x1c\n\x14semantic_skips_total\x18\t \x01(\x05\x12\x31\n\x10missing_entities\x18\n \x03(\x0b\x32\x17.graphgate.v1.EntityRef*}\n\x0cSearchMethod\x12\x1d\n\x19SEARCH_METHOD_UNSPECIFIED\x10\x00\x12\x1a\n\x16SEARCH_METHOD_SEMANTIC\x10\x01\x12\x19\n\x15SEARCH_METHOD_KEYWORD\x10\x02\x12\x17\n\x13SEARCH_METHOD_GRAPH\x10\x03*\x82\x01\n\x0cVectorSearch\x12\x1d\n\x19VECTOR_SEARCH_UNSPECIFIED\x10\x00\x12\x17\n\x13VECTOR_SEARCH_EXACT\x10\x01\x12\x1d\n\x19VECTOR_SEARCH_APPROXIMATE\x10\x02\x12\x1b\n\x17VECTOR_SEARCH_AUTOMATIC\x10\x03*^\n\x0bShardEngine\x12\x1c\n\x18SHARD_ENGINE_UNSPECIFIED\x10\x00\x12\x19\n\x15SHARD_ENGINE_FALKORDB\x10\x01\x12\x16\n\x12SHARD_ENGINE_NEO4J\x10\x02*\xb9\x01\n\x12ShardOutcomeStatus\x12$\n SHARD_OUTCOME_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n\x17SHARD_OUTCOME_STATUS_OK\x10\x01\x12 \n\x1cSHARD_OUTCOME_STATUS_TIMEOUT\x10\x02\x12\x1e\n\x1aSHARD_OUTCOME_STATUS_ERROR\x10\x03\x12\x1e\n\x1aSHARD_OUTCOME_STATUS_STALE\x10\x04\x32\xba\x01\n\rSearchService\x12\x43\n\x06Search\x12\x1b.graphgate.v1.SearchRequest\x1a\x1c.graphgate.v1.SearchResponse\x12\x64\n\x11ListSearchRecipes\x12&.graphgate.v1.ListSearchRecipesRequest\x1a\'.graphgate.v1.ListSearchRecipesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,36 +38,76 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SEARCHREQUEST_MINVERSIONSENTRY']._loaded_options = None
   _globals['_SEARCHREQUEST_MINVERSIONSENTRY']._serialized_options = b'8\001'
-  _globals['_SEARCHMETHOD']._serialized_start=1651
-  _globals['_SEARCHMETHOD']._serialized_end=1776
-  _globals['_SHARDENGINE']._serialized_start=1778
-  _globals['_SHARDENGINE']._serialized_end=1872
-  _globals['_GROUPLIST']._serialized_start=109
-  _globals['_GROUPLIST']._serialized_end=139
-  _globals['_ALLGROUPS']._serialized_start=141
-  _globals['_ALLGROUPS']._serialized_end=152
-  _globals['_METHODWEIGHT']._serialized_start=154
-  _globals['_METHODWEIGHT']._serialized_end=228
-  _globals['_RESULTSPEC']._serialized_start=230
-  _globals['_RESULTSPEC']._serialized_end=339
-  _globals['_SEARCHREQUEST']._serialized_start=342
-  _globals['_SEARCHREQUEST']._serialized_end=739
-  _globals['_SEARCHREQUEST_MINVERSIONSENTRY']._serialized_start=680
-  _globals['_SEARCHREQUEST_MINVERSIONSENTRY']._serialized_end=730
-  _globals['_METHODRANK']._serialized_start=741
-  _globals['_METHODRANK']._serialized_end=826
-  _globals['_SEARCHHIT']._serialized_start=829
-  _globals['_SEARCHHIT']._serialized_end=1099
-  _globals['_RESULTLIST']._serialized_start=1101
-  _globals['_RESULTLIST']._serialized_end=1212
-  _globals['_GROUPVERSION']._serialized_start=1214
-  _globals['_GROUPVERSION']._serialized_end=1263
-  _globals['_SHARDOUTCOME']._serialized_start=1265
-  _globals['_SHARDOUTCOME']._serialized_end=1354
-  _globals['_STAGETIMING']._serialized_start=1356
-  _globals['_STAGETIMING']._serialized_end=1429
-  _globals['_SEARCHRESPONSE']._serialized_start=1432
-  _globals['_SEARCHRESPONSE']._serialized_end=1649
-  _globals['_SEARCHSERVICE']._serialized_start=1874
-  _globals['_SEARCHSERVICE']._serialized_end=1958
+  _globals['_SEARCHMETHOD']._serialized_start=4302
+  _globals['_SEARCHMETHOD']._serialized_end=4427
+  _globals['_VECTORSEARCH']._serialized_start=4430
+  _globals['_VECTORSEARCH']._serialized_end=4560
+  _globals['_SHARDENGINE']._serialized_start=4562
+  _globals['_SHARDENGINE']._serialized_end=4656
+  _globals['_SHARDOUTCOMESTATUS']._serialized_start=4659
+  _globals['_SHARDOUTCOMESTATUS']._serialized_end=4844
+  _globals['_GROUPLIST']._serialized_start=203
+  _globals['_GROUPLIST']._serialized_end=233
+  _globals['_ALLGROUPS']._serialized_start=235
+  _globals['_ALLGROUPS']._serialized_end=246
+  _globals['_METHODWEIGHT']._serialized_start=248
+  _globals['_METHODWEIGHT']._serialized_end=360
+  _globals['_ENTITYREF']._serialized_start=362
+  _globals['_ENTITYREF']._serialized_end=405
+  _globals['_RRFRERANKER']._serialized_start=407
+  _globals['_RRFRERANKER']._serialized_end=420
+  _globals['_MMRRERANKER']._serialized_start=422
+  _globals['_MMRRERANKER']._serialized_end=487
+  _globals['_NODEDISTANCERERANKER']._serialized_start=489
+  _globals['_NODEDISTANCERERANKER']._serialized_end=511
+  _globals['_EPISODEMENTIONSRERANKER']._serialized_start=513
+  _globals['_EPISODEMENTIONSRERANKER']._serialized_end=538
+  _globals['_CROSSENCODERRERANKER']._serialized_start=540
+  _globals['_CROSSENCODERRERANKER']._serialized_end=606
+  _globals['_RERANKER']._serialized_start=609
+  _globals['_RERANKER']._serialized_end=904
+  _globals['_RESULTSPEC']._serialized_start=907
+  _globals['_RESULTSPEC']._serialized_end=1137
+  _globals['_PARTIALPOLICY']._serialized_start=1139
+  _globals['_PARTIALPOLICY']._serialized_end=1176
+  _globals['_SEARCHREQUEST']._serialized_start=1179
+  _globals['_SEARCHREQUEST']._serialized_end=1979
+  _globals['_SEARCHREQUEST_MINVERSIONSENTRY']._serialized_start=1920
+  _globals['_SEARCHREQUEST_MINVERSIONSENTRY']._serialized_end=1970
+  _globals['_LISTSEARCHRECIPESREQUEST']._serialized_start=1981
+  _globals['_LISTSEARCHRECIPESREQUEST']._serialized_end=2007
+  _globals['_SEARCHRECIPE']._serialized_start=2009
+  _globals['_SEARCHRECIPE']._serialized_end=2104
+  _globals['_LISTSEARCHRECIPESRESPONSE']._serialized_start=2106
+  _globals['_LISTSEARCHRECIPESRESPONSE']._serialized_end=2178
+  _globals['_METHODRANK']._serialized_start=2180
+  _globals['_METHODRANK']._serialized_end=2283
+  _globals['_SEARCHHIT']._serialized_start=2286
+  _globals['_SEARCHHIT']._serialized_end=2623
+  _globals['_VECTORPATH']._serialized_start=2625
+  _globals['_VECTORPATH']._serialized_end=2694
+  _globals['_GRAPHWALK']._serialized_start=2696
+  _globals['_GRAPHWALK']._serialized_end=2773
+  _globals['_RERANKOUTCOME']._serialized_start=2775
+  _globals['_RERANKOUTCOME']._serialized_end=2824
+  _globals['_RANKEDROW']._serialized_start=2826
+  _globals['_RANKEDROW']._serialized_end=2902
+  _globals['_METHODRANKING']._serialized_start=2904
+  _globals['_METHODRANKING']._serialized_end=3018
+  _globals['_RANKINGEXPLANATION']._serialized_start=3021
+  _globals['_RANKINGEXPLANATION']._serialized_end=3198
+  _globals['_RESULTLIST']._serialized_start=3201
+  _globals['_RESULTLIST']._serialized_end=3516
+  _globals['_SEMANTICSKIP']._serialized_start=3518
+  _globals['_SEMANTICSKIP']._serialized_end=3621
+  _globals['_GROUPVERSION']._serialized_start=3623
+  _globals['_GROUPVERSION']._serialized_end=3672
+  _globals['_SHARDOUTCOME']._serialized_start=3675
+  _globals['_SHARDOUTCOME']._serialized_end=3830
+  _globals['_STAGETIMING']._serialized_start=3832
+  _globals['_STAGETIMING']._serialized_end=3905
+  _globals['_SEARCHRESPONSE']._serialized_start=3908
+  _globals['_SEARCHRESPONSE']._serialized_end=4300
+  _globals['_SEARCHSERVICE']._serialized_start=4847
+  _globals['_SEARCHSERVICE']._serialized_end=5033
 # @@protoc_insertion_point(module_scope)

@@ -40,6 +40,11 @@ class SearchServiceStub:
                 request_serializer=graphgate_dot_v1_dot_search__service__pb2.SearchRequest.SerializeToString,
                 response_deserializer=graphgate_dot_v1_dot_search__service__pb2.SearchResponse.FromString,
                 _registered_method=True)
+        self.ListSearchRecipes = channel.unary_unary(
+                '/graphgate.v1.SearchService/ListSearchRecipes',
+                request_serializer=graphgate_dot_v1_dot_search__service__pb2.ListSearchRecipesRequest.SerializeToString,
+                response_deserializer=graphgate_dot_v1_dot_search__service__pb2.ListSearchRecipesResponse.FromString,
+                _registered_method=True)
 
 
 class SearchServiceServicer:
@@ -49,9 +54,20 @@ class SearchServiceServicer:
     def Search(self, request, context):
         """Runs the methods of every kind of result on all shards of the scope in parallel, merges each
         method's candidates over all shards by a comparable score, then fuses the methods by weighted
-        reciprocal rank fusion: score = sum of weight / (rrf_k + rank), rank from 1. Errors:
-        INVALID_ARGUMENT, RESOURCE_EXHAUSTED (scope over 20,000 groups), FAILED_PRECONDITION (the query
-        vector fits no group of the scope), UNAVAILABLE, DEADLINE_EXCEEDED.
+        reciprocal rank fusion: score = sum of weight / (rrf_k + rank), rank from 1; then the reranker of
+        each kind orders the best of the fusion anew. Errors: INVALID_ARGUMENT, RESOURCE_EXHAUSTED (scope
+        over 20,000 groups), FAILED_PRECONDITION (the query vector fits no group of the scope, the gateway
+        has no embedder or cross-encoder that was asked for), ABORTED (min_versions), UNAVAILABLE (a shard
+        did not answer and `partial` is not set, or less than its min_coverage answered),
+        DEADLINE_EXCEEDED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSearchRecipes(self, request, context):
+        """Lists the named recipes: each is nothing but a request that is published here. Errors:
+        INVALID_ARGUMENT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -64,6 +80,11 @@ def add_SearchServiceServicer_to_server(servicer, server):
                     servicer.Search,
                     request_deserializer=graphgate_dot_v1_dot_search__service__pb2.SearchRequest.FromString,
                     response_serializer=graphgate_dot_v1_dot_search__service__pb2.SearchResponse.SerializeToString,
+            ),
+            'ListSearchRecipes': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSearchRecipes,
+                    request_deserializer=graphgate_dot_v1_dot_search__service__pb2.ListSearchRecipesRequest.FromString,
+                    response_serializer=graphgate_dot_v1_dot_search__service__pb2.ListSearchRecipesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -94,6 +115,33 @@ class SearchService:
             '/graphgate.v1.SearchService/Search',
             graphgate_dot_v1_dot_search__service__pb2.SearchRequest.SerializeToString,
             graphgate_dot_v1_dot_search__service__pb2.SearchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSearchRecipes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/graphgate.v1.SearchService/ListSearchRecipes',
+            graphgate_dot_v1_dot_search__service__pb2.ListSearchRecipesRequest.SerializeToString,
+            graphgate_dot_v1_dot_search__service__pb2.ListSearchRecipesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -36,9 +36,16 @@ class SearchServiceStub:
     Search: _grpc.UnaryUnaryMultiCallable[_search_service_pb2.SearchRequest, _search_service_pb2.SearchResponse]
     """Runs the methods of every kind of result on all shards of the scope in parallel, merges each
     method's candidates over all shards by a comparable score, then fuses the methods by weighted
-    reciprocal rank fusion: score = sum of weight / (rrf_k + rank), rank from 1. Errors:
-    INVALID_ARGUMENT, RESOURCE_EXHAUSTED (scope over 20,000 groups), FAILED_PRECONDITION (the query
-    vector fits no group of the scope), UNAVAILABLE, DEADLINE_EXCEEDED.
+    reciprocal rank fusion: score = sum of weight / (rrf_k + rank), rank from 1; then the reranker of
+    each kind orders the best of the fusion anew. Errors: INVALID_ARGUMENT, RESOURCE_EXHAUSTED (scope
+    over 20,000 groups), FAILED_PRECONDITION (the query vector fits no group of the scope, the gateway
+    has no embedder or cross-encoder that was asked for), ABORTED (min_versions), UNAVAILABLE (a shard
+    did not answer and `partial` is not set, or less than its min_coverage answered),
+    DEADLINE_EXCEEDED.
+    """
+    ListSearchRecipes: _grpc.UnaryUnaryMultiCallable[_search_service_pb2.ListSearchRecipesRequest, _search_service_pb2.ListSearchRecipesResponse]
+    """Lists the named recipes: each is nothing but a request that is published here. Errors:
+    INVALID_ARGUMENT.
     """
 
 @_typing.type_check_only
@@ -49,9 +56,16 @@ class SearchServiceAsyncStub(SearchServiceStub):
     Search: _aio.UnaryUnaryMultiCallable[_search_service_pb2.SearchRequest, _search_service_pb2.SearchResponse]  # type: ignore[assignment]
     """Runs the methods of every kind of result on all shards of the scope in parallel, merges each
     method's candidates over all shards by a comparable score, then fuses the methods by weighted
-    reciprocal rank fusion: score = sum of weight / (rrf_k + rank), rank from 1. Errors:
-    INVALID_ARGUMENT, RESOURCE_EXHAUSTED (scope over 20,000 groups), FAILED_PRECONDITION (the query
-    vector fits no group of the scope), UNAVAILABLE, DEADLINE_EXCEEDED.
+    reciprocal rank fusion: score = sum of weight / (rrf_k + rank), rank from 1; then the reranker of
+    each kind orders the best of the fusion anew. Errors: INVALID_ARGUMENT, RESOURCE_EXHAUSTED (scope
+    over 20,000 groups), FAILED_PRECONDITION (the query vector fits no group of the scope, the gateway
+    has no embedder or cross-encoder that was asked for), ABORTED (min_versions), UNAVAILABLE (a shard
+    did not answer and `partial` is not set, or less than its min_coverage answered),
+    DEADLINE_EXCEEDED.
+    """
+    ListSearchRecipes: _aio.UnaryUnaryMultiCallable[_search_service_pb2.ListSearchRecipesRequest, _search_service_pb2.ListSearchRecipesResponse]  # type: ignore[assignment]
+    """Lists the named recipes: each is nothing but a request that is published here. Errors:
+    INVALID_ARGUMENT.
     """
 
 class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -65,9 +79,22 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_search_service_pb2.SearchResponse, _abc.Awaitable[_search_service_pb2.SearchResponse]]:
         """Runs the methods of every kind of result on all shards of the scope in parallel, merges each
         method's candidates over all shards by a comparable score, then fuses the methods by weighted
-        reciprocal rank fusion: score = sum of weight / (rrf_k + rank), rank from 1. Errors:
-        INVALID_ARGUMENT, RESOURCE_EXHAUSTED (scope over 20,000 groups), FAILED_PRECONDITION (the query
-        vector fits no group of the scope), UNAVAILABLE, DEADLINE_EXCEEDED.
+        reciprocal rank fusion: score = sum of weight / (rrf_k + rank), rank from 1; then the reranker of
+        each kind orders the best of the fusion anew. Errors: INVALID_ARGUMENT, RESOURCE_EXHAUSTED (scope
+        over 20,000 groups), FAILED_PRECONDITION (the query vector fits no group of the scope, the gateway
+        has no embedder or cross-encoder that was asked for), ABORTED (min_versions), UNAVAILABLE (a shard
+        did not answer and `partial` is not set, or less than its min_coverage answered),
+        DEADLINE_EXCEEDED.
+        """
+
+    @_abc_1.abstractmethod
+    def ListSearchRecipes(
+        self,
+        request: _search_service_pb2.ListSearchRecipesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_search_service_pb2.ListSearchRecipesResponse, _abc.Awaitable[_search_service_pb2.ListSearchRecipesResponse]]:
+        """Lists the named recipes: each is nothing but a request that is published here. Errors:
+        INVALID_ARGUMENT.
         """
 
 def add_SearchServiceServicer_to_server(servicer: SearchServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

