@@ -41,7 +41,10 @@ format: setup ## rewrite the sources in the one format
 proto: setup ## regenerate proto/gen from proto/graphgate
 	@$(BIN)/python -m tests.bootstrap.generate_protos
 
+errors: setup ## rewrite the README's error table from gateway/errors.py
+	@$(BIN)/python -m tests.bootstrap.generate_errors
+
 clean: ## remove the virtual environment and build output
 	rm -rf $(VENV) build dist *.egg-info proto/*.egg-info
 
-.PHONY: help setup neo4j serve demo test check format proto clean
+.PHONY: help setup neo4j serve demo test check format proto errors clean

@@ -3,6 +3,7 @@
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from drivers.contract import Engine, ShardDriver
+from gateway.rerank.openai_cross_encoder import CrossEncoderSettings
 from gateway.settings import fleet as fleet_section
 from gateway.settings.fleet import ShardSettings
 from gateway.settings.tree import Settings
@@ -71,6 +72,20 @@ def router_settings(settings: Settings) -> RouterSettings:
     return RouterSettings(hints=HintSettings(entries_max=settings.routing.placements_cached_max))
 
 
+def cross_encoder_settings(settings: Settings) -> CrossEncoderSettings:
+    chosen = settings.cross_encoder
+    return CrossEncoderSettings(
+        model=chosen.model,
+        protocol=chosen.protocol,
+        base_url=chosen.base_url,
+        api_key=None if chosen.api_key is None else chosen.api_key.get_secret_value(),
+        timeout_s=chosen.timeout_s,
+        passages_max=chosen.passages_max,
+        requests_running_max=chosen.requests_running_max,
+        requests_waiting_max=chosen.requests_waiting_max,
+    )
+
+
 def make_driver(engine: Engine, settings: ShardSettings) -> ShardDriver:
     """Imports the client library of that engine only."""
     password = settings.password.get_secret_value() if settings.password else ""
@@ -113,5 +128,6 @@ def make_driver(engine: Engine, settings: ShardSettings) -> ShardDriver:
                     query_timeout_s_max=settings.query_timeout_s_max,
                     concurrent_queries_max=settings.concurrent_queries_max,
                     fetch_size=settings.fetch_size,
+                    write_lane=settings.write_lane,
                 ),
             )

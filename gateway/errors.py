@@ -1,8 +1,8 @@
 """The one error table: domain error -> status code and what the caller is told.
 
-Only this module knows gRPC status codes. A class is looked up along its bases, so that a new
-subclass has its parent's code until it gets a row of its own; an error outside the table is
-INTERNAL with an id, its text only in the log.
+Only this module knows gRPC status codes. Every class that is raised has a row of its own, which the
+README shows (`make errors`); a private subclass is looked up along its bases. An error outside the
+table is INTERNAL with an id, its text only in the log.
 """
 
 from collections.abc import Mapping
@@ -15,6 +15,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from drivers import errors as driver_errors
 from drivers.errors import GraphgateError
 from gateway.embedding import errors as embedding_errors
+from gateway.rerank.errors import CrossEncoderDisabled
 from gateway.rpc import errors as rpc_errors
 from gateway.rpc.validation import InvalidRequest
 from gateway.search.errors import QueryVectorUnfit
@@ -25,6 +26,10 @@ from shard_router.ring import EmptyRingError
 DOMAIN = "graphgate"
 RETRY_DELAY_MS = 200
 """What RetryInfo asks for when the error itself names no delay."""
+TEXT_BYTES_MAX = 1_200
+VALUE_BYTES_MAX = 800
+"""Of an error's text and of each value of its metadata, as sent; trailers hold 8 KiB, the text twice."""
+_BYTES_PER_CHARACTER_MAX = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +43,34 @@ _C = grpc.StatusCode
 
 TABLE: Mapping[type[GraphgateError], ErrorEntry] = {
     InvalidRequest: ErrorEntry(_C.INVALID_ARGUMENT, "correct the named fields"),
+    rpc_errors.RequestUnreadable: ErrorEntry(_C.INVALID_ARGUMENT, "build the message from the protos"),
+    rpc_errors.RequestTooLarge: ErrorEntry(_C.RESOURCE_EXHAUSTED, "split the request"),
     rpc_errors.ReplyTooLarge: ErrorEntry(_C.RESOURCE_EXHAUSTED, "ask for fewer rows"),
     rpc_errors.VersionNotReached: ErrorEntry(
         _C.ABORTED, "retry; after a restore, start from the group's version"
     ),
     rpc_errors.TooManyCalls: ErrorEntry(_C.RESOURCE_EXHAUSTED, "retry after a short wait"),
+    rpc_errors.AnswersUnread: ErrorEntry(_C.RESOURCE_EXHAUSTED, "read the open answers, then retry"),
+    rpc_errors.GatewayStops: ErrorEntry(_C.UNAVAILABLE, "call another gateway"),
+    rpc_errors.ShuttingDown: ErrorEntry(_C.UNAVAILABLE, "retry at another gateway, with the same request_id"),
     driver_errors.DeadlinePassed: ErrorEntry(_C.DEADLINE_EXCEEDED, "use a longer deadline"),
     driver_errors.ShardUnavailable: ErrorEntry(_C.UNAVAILABLE, "retry after a short wait"),
+    driver_errors.ShardImpaired: ErrorEntry(
+        _C.UNAVAILABLE, "retry; free what the shard lacks: memory, disk, its primary"
+    ),
     driver_errors.ShardTimeout: ErrorEntry(_C.DEADLINE_EXCEEDED, "retry with a longer deadline"),
     driver_errors.OutcomeUnknown: ErrorEntry(_C.UNAVAILABLE, "retry with the same request_id"),
+    driver_errors.OutcomeUnknownAtDeadline: ErrorEntry(
+        _C.DEADLINE_EXCEEDED, "retry with the same request_id and a longer deadline"
+    ),
     driver_errors.ShardOverloaded: ErrorEntry(_C.RESOURCE_EXHAUSTED, "retry after a short wait"),
     driver_errors.SchemaNotReady: ErrorEntry(_C.UNAVAILABLE, "retry after a short wait"),
-    driver_errors.ShardIdentityError: ErrorEntry(_C.FAILED_PRECONDITION, "correct the shard's address"),
+    driver_errors.WrongShard: ErrorEntry(_C.FAILED_PRECONDITION, "correct the shard's address"),
+    driver_errors.NewerSchema: ErrorEntry(_C.FAILED_PRECONDITION, "upgrade the gateway"),
     driver_errors.WipedShard: ErrorEntry(_C.DATA_LOSS, "restore the shard or remove it"),
     driver_errors.OlderCopy: ErrorEntry(_C.DATA_LOSS, "restore the newest copy"),
     driver_errors.RowLimitExceeded: ErrorEntry(_C.RESOURCE_EXHAUSTED, "name fewer rows at a time"),
+    driver_errors.WriteTooHeavy: ErrorEntry(_C.RESOURCE_EXHAUSTED, "split the write"),
     driver_errors.VectorDimensionMismatch: ErrorEntry(
         _C.FAILED_PRECONDITION, "use the group's embedding model"
     ),
@@ -73,6 +91,9 @@ TABLE: Mapping[type[GraphgateError], ErrorEntry] = {
     router_errors.ShardGateFull: ErrorEntry(_C.RESOURCE_EXHAUSTED, "retry after a short wait"),
     router_errors.ScopeTooLarge: ErrorEntry(_C.RESOURCE_EXHAUSTED, "search fewer groups at a time"),
     QueryVectorUnfit: ErrorEntry(_C.FAILED_PRECONDITION, "send a query_vector of the stored model"),
+    CrossEncoderDisabled: ErrorEntry(
+        _C.FAILED_PRECONDITION, "use another reranker or configure cross_encoder"
+    ),
     write_errors.EndpointsMissing: ErrorEntry(
         _C.FAILED_PRECONDITION, "write the nodes first or in the same batch"
     ),
@@ -87,7 +108,7 @@ TABLE: Mapping[type[GraphgateError], ErrorEntry] = {
     write_errors.VectorWouldBeLost: ErrorEntry(_C.FAILED_PRECONDITION, "send the embedding along"),
     write_errors.EmbeddingMismatch: ErrorEntry(_C.FAILED_PRECONDITION, "use the group's embedding model"),
     write_errors.WriteTooLarge: ErrorEntry(_C.INVALID_ARGUMENT, "split the write"),
-    embedding_errors.EmbeddingError: ErrorEntry(_C.UNAVAILABLE, "retry after a short wait"),
+    embedding_errors.EmbedderUnavailable: ErrorEntry(_C.UNAVAILABLE, "retry after a short wait"),
     embedding_errors.EmbedderRateLimited: ErrorEntry(_C.RESOURCE_EXHAUSTED, "retry after the named delay"),
     embedding_errors.EmbedderOverloaded: ErrorEntry(_C.RESOURCE_EXHAUSTED, "retry after a short wait"),
     embedding_errors.EmbedderTimeout: ErrorEntry(_C.DEADLINE_EXCEEDED, "use a longer deadline"),
@@ -112,14 +133,15 @@ def entry_of(error: GraphgateError) -> ErrorEntry | None:
 
 
 def status_of(error: GraphgateError) -> status_pb2.Status | None:
-    """The status with its details; None for an error outside the table."""
+    """The status with its details, small enough for trailers; None for an error outside the table."""
     entry = entry_of(error)
     if entry is None:
         return None
+    text = _cut(str(error), TEXT_BYTES_MAX)
     metadata = {
         "retryable": "true" if error.retryable else "false",
         "action": entry.action,
-    } | error.metadata()
+    } | {key: _cut(value, VALUE_BYTES_MAX) for key, value in error.metadata().items()}
     details: list[any_pb2.Any] = [
         _packed(error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=metadata))
     ]
@@ -145,11 +167,24 @@ def status_of(error: GraphgateError) -> status_pb2.Status | None:
                 error_details_pb2.ResourceInfo(
                     resource_type=metadata.get("kind", key).lower(),
                     resource_name=metadata.get(key, ""),
-                    description=str(error),
+                    description=text,
                 )
             )
         )
-    return status_pb2.Status(code=entry.code.value[0], message=str(error), details=details)
+    return status_pb2.Status(code=entry.code.value[0], message=text, details=details)
+
+
+def _cut(text: str, bytes_max: int) -> str:
+    """What fits into so many bytes of a trailer, where all but printable ASCII is percent-encoded."""
+    if len(text) * _BYTES_PER_CHARACTER_MAX <= bytes_max:
+        return text
+    size = 0
+    for position, character in enumerate(text):
+        plain = " " <= character <= "~" and character != "%"
+        size += 1 if plain else 3 * len(character.encode())
+        if size > bytes_max:
+            return text[:position] + "..."
+    return text
 
 
 def internal_status(error_id: str) -> status_pb2.Status:

@@ -14,15 +14,18 @@ from gateway.assembly import (
     catalog_settings,
     catalog_url,
     configured_shard,
+    cross_encoder_settings,
     fleet_settings,
     router_settings,
 )
 from gateway.embedding.port import Embedder
+from gateway.rerank.openai_cross_encoder import make_cross_encoder
 from gateway.rpc.admin_service import AdminService
+from gateway.rpc.admission import Admission, AdmissionLimits
 from gateway.rpc.call import CallLimits
 from gateway.rpc.graph_service import GraphService
 from gateway.rpc.ingest_service import IngestService
-from gateway.rpc.interceptor import Rim
+from gateway.rpc.interceptor import Rim, RimLimits
 from gateway.rpc.reflection import add_reflection
 from gateway.rpc.search_service import SearchService
 from gateway.search.searcher import Searcher
@@ -50,8 +53,13 @@ SERVICES: Final = (
     "graphgate.v1.AdminService",
     "grpc.health.v1.Health",
 )
-FIRST_CONNECT_S_MAX: Final = 30.0
-"""How long start() waits for every shard to be ready; after that the gateway serves without the others."""
+LAST_ANSWERS_SHARE: Final = 0.1
+"""Of the grace: kept to tell the callers of calls that are not done by then."""
+FIRST_CONNECT_S_MAX: Final = 15.0
+"""How long start() waits for the first attempt at every shard to end."""
+FIRST_RETRIES_S_MAX: Final = 3.0
+"""How long it then waits for those that did not answer, for they may be starting, too. After that the gateway
+serves without them: the groups of the others must not wait."""
 
 
 class GatewayServer:
@@ -63,6 +71,7 @@ class GatewayServer:
         self._settings = settings
         self.telemetry = Telemetry(settings)
         self._embedder = MeteredEmbedder(embedder, self.telemetry)
+        self._cross_encoder = make_cross_encoder(cross_encoder_settings(settings))
         self._shards = [configured_shard(shard, self.telemetry) for shard in settings.shards]
         self._catalog = Catalog(catalog_url(settings.catalog), catalog_settings(settings.catalog))
         self._fleet = Fleet(self._shards, self._catalog, fleet_settings(settings))
@@ -77,12 +86,19 @@ class GatewayServer:
             deadline_s_max=self._settings.grpc.deadline_s_max,
             reply_bytes_max=self._settings.grpc.reply_bytes_max,
         )
+        admission = Admission(AdmissionLimits(calls_max=self._settings.grpc.concurrent_rpcs_max))
+        rim_limits = RimLimits(
+            message_bytes_max=self._settings.grpc.message_bytes_max,
+            deadline_s_max=self._settings.grpc.deadline_s_max,
+            call_s_max=self._settings.grpc.deadline_s_max + self._settings.grpc.default_deadline_s,
+        )
+        self._rim = Rim(self.telemetry, admission, rim_limits)
         writer = GraphWriter(self._router, self._embedder)
-        searcher = Searcher(self._router, self._embedder)
+        searcher = Searcher(self._router, self._embedder, self._cross_encoder)
         server = grpc.aio.server(
-            interceptors=[Rim(self.telemetry, self._settings.grpc.concurrent_rpcs_max)],
+            interceptors=[self._rim],
             options=channel_options(self._settings.grpc),
-            # The last resort, streams included; the interceptor refuses earlier and with details.
+            # The last resort, without details; the interceptor refuses earlier and with them.
             maximum_concurrent_rpcs=4 * self._settings.grpc.concurrent_rpcs_max,
         )
         graph_service_pb2_grpc.add_GraphServiceServicer_to_server(
@@ -113,7 +129,8 @@ class GatewayServer:
         await self._embedder.start()
         await self._fleet.start()
         try:
-            await self._fleet.answered(Deadline.after(FIRST_CONNECT_S_MAX))
+            await self._fleet.settled(Deadline.after(FIRST_CONNECT_S_MAX))
+            await self._fleet.answered(Deadline.after(FIRST_RETRIES_S_MAX))
         except ShardUnavailable as error:
             log.warning("shard_away_at_start", shard=error.shard_id, detail=str(error))
         await self._server.start()
@@ -124,10 +141,13 @@ class GatewayServer:
     async def stop(self, grace_s: float) -> None:
         """Takes no new calls, lets those that run end within `grace_s`, then closes everything."""
         await self._health.enter_graceful_shutdown()
-        await self._server.stop(grace_s)
+        if grace_s:
+            await self._rim.drain(grace_s * (1 - LAST_ANSWERS_SHARE))
+        await self._server.stop(grace_s * LAST_ANSWERS_SHARE)
         await self._router.close()
         await self._fleet.close()
         await self._catalog.close()
         await self._embedder.close()
+        await self._cross_encoder.close()
         await self.telemetry.stop()
         log.info("stopped", address=self.address)

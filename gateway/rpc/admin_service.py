@@ -8,11 +8,12 @@ from typing import cast
 from drivers.contract import SchemaReport, ShardDriver
 from drivers.deadline import Deadline
 from gateway.rpc.call import CallLimits, Context, deadline_of
-from gateway.rpc.search_service import SHARD_ENGINE
-from gateway.rpc.validation import Violations
+from gateway.rpc.search_answer import SHARD_ENGINE
+from gateway.rpc.validation import SHARD_ID_CHARS_MAX, Violations
 from graphgate.v1 import admin_service_pb2 as pb
 from graphgate.v1 import admin_service_pb2_grpc as pb_grpc
 from shard_router.fleet import Fleet, ShardStatus
+from shard_router.shard_link import LinkState
 from shard_router.shard_map import ShardState
 
 _STATE: Mapping[ShardState, pb.ShardState] = {
@@ -45,8 +46,7 @@ class AdminService(pb_grpc.AdminServiceServicer):
 
     async def DropSchema(self, request: pb.DropSchemaRequest, context: Context) -> pb.DropSchemaResponse:
         v = Violations()
-        if not request.shard:
-            v.add("shard", "is required")
+        v.text("shard", request.shard, SHARD_ID_CHARS_MAX, required=True)
         v.raise_if_any()
         (schema,) = await self._on_shards(request.shard, _drop, context)
         return pb.DropSchemaResponse(schema=schema)
@@ -58,6 +58,9 @@ class AdminService(pb_grpc.AdminServiceServicer):
         context: Context,
     ) -> list[pb.ShardSchema]:
         """On the named shard or on all. Raises ShardUnknown, ShardUnavailable."""
+        v = Violations()
+        v.text("shard", shard_id, SHARD_ID_CHARS_MAX)
+        v.raise_if_any()
         deadline = deadline_of(context, self._limits)
         shard_ids = [shard_id] if shard_id else list(self._fleet.searched_shards())
         reports = await asyncio.gather(
@@ -87,7 +90,7 @@ def _shard(status: ShardStatus) -> pb.Shard:
         weight=status.info.weight,
         zone=status.info.zone,
         state=_STATE[status.info.state],
-        reachable=status.problem is None,
+        reachable=status.link is LinkState.READY,
         problem=str(status.problem or ""),
         calls_running=status.calls_running,
         calls_waiting=status.calls_waiting,

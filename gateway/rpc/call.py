@@ -10,8 +10,9 @@ from drivers.deadline import Deadline
 
 type Context = grpc.aio.ServicerContext[Any, Any]
 
-REPLY_RESERVE_S = 0.02
-"""Kept of the caller's deadline so that a typed answer still reaches it."""
+REPLY_RESERVE_S = 0.1
+"""Kept of the caller's deadline, at most a tenth of it, so that a typed answer still reaches a caller that
+is one of many on a busy machine."""
 
 request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="")
 

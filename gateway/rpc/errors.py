@@ -3,7 +3,11 @@
 GraphgateError
  +- VersionNotReached   min_version is above the group's version
  +- ReplyTooLarge       one row alone passes the size of a reply
- +- ShuttingDown        retryable: the gateway drains
+ +- RequestUnreadable   the bytes are not the method's message
+ +- RequestTooLarge     the message is larger than the gateway takes
+ +- TooManyCalls        retryable: the gateway has no place for the call
+ +- AnswersUnread       retryable: the client does not read the answers that it has asked for
+ +- ShuttingDown        retryable: the gateway stops and the call was not done within the grace
 """
 
 from drivers.errors import GraphgateError
@@ -36,13 +40,77 @@ class ReplyTooLarge(GraphgateError):
         return self._metadata
 
 
+class RequestUnreadable(GraphgateError):
+    reason = "REQUEST_UNREADABLE"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the request is not a message of this method: truncated, a text that is not UTF-8, or a number "
+            "that does not fit its field; build it from the published protos"
+        )
+
+
+class RequestTooLarge(GraphgateError):
+    reason = "REQUEST_TOO_LARGE"
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(
+            f"the request has {size} bytes, at most {limit} are allowed (message_bytes_max); split it"
+        )
+        self._metadata = {"bytes": str(size), "limit_name": "message_bytes_max", "limit": str(limit)}
+
+    def metadata(self) -> dict[str, str]:
+        return self._metadata
+
+
 class TooManyCalls(GraphgateError):
     reason = "TOO_MANY_CALLS"
     retryable = True
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"this gateway serves {limit} calls already; retry after a short wait")
-        self._metadata = {"limit_name": "concurrent_rpcs_max", "limit": str(limit)}
+    def __init__(self, limit: int, of_connection: int) -> None:
+        super().__init__(
+            f"this gateway has no place for the call ({limit} in all, concurrent_rpcs_max; this connection "
+            f"holds {of_connection}); retry after a short wait"
+        )
+        self._metadata = {
+            "limit_name": "concurrent_rpcs_max",
+            "limit": str(limit),
+            "of_connection": str(of_connection),
+        }
 
     def metadata(self) -> dict[str, str]:
         return self._metadata
+
+
+class AnswersUnread(GraphgateError):
+    reason = "ANSWERS_UNREAD"
+    retryable = True
+
+    def __init__(self, unsent_bytes: int, limit_name: str, limit: int) -> None:
+        super().__init__(
+            f"this connection has left {unsent_bytes} bytes of answers unread, past {limit_name} = {limit}; "
+            "read them, then retry"
+        )
+        self._metadata = {"bytes": str(unsent_bytes), "limit_name": limit_name, "limit": str(limit)}
+
+    def metadata(self) -> dict[str, str]:
+        return self._metadata
+
+
+class GatewayStops(GraphgateError):
+    reason = "GATEWAY_STOPS"
+    retryable = True
+
+    def __init__(self) -> None:
+        super().__init__("this gateway stops and takes no new calls; call another one")
+
+
+class ShuttingDown(GraphgateError):
+    reason = "SHUTTING_DOWN"
+    retryable = True
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this gateway stops and did not finish the call in time; retry at another one, a write with the "
+            "same request_id: it may have been applied"
+        )

@@ -1,13 +1,13 @@
 """GraphService: direct reading and writing of one group's rows."""
 
-from collections.abc import Mapping
 from typing import Any, cast
 
-from drivers.contract import Anchor
 from drivers.graph_model import Kind
 from gateway.rpc import page_token
 from gateway.rpc.call import CallLimits, Context, deadline_of
+from gateway.rpc.graph_reads import GraphReads
 from gateway.rpc.group_messages import group_message
+from gateway.rpc.provenance_reads import Provenance
 from gateway.rpc.row_messages import ROW_KIND, timestamp
 from gateway.rpc.row_reads import Batch, Page, RowReads, page_size
 from gateway.rpc.validation import Violations
@@ -27,6 +27,8 @@ class GraphService(pb_grpc.GraphServiceServicer):
         self._router = router
         self._writer = writer
         self._reads = RowReads(router, limits)
+        self._provenance = Provenance(router, self._reads)
+        self._graph_reads = GraphReads(router, limits)
         self._limits = limits
 
     async def WriteGraph(self, request: pb.WriteGraphRequest, context: Context) -> pb.WriteGraphResponse:
@@ -68,6 +70,12 @@ class GraphService(pb_grpc.GraphServiceServicer):
             request.group_id, deadline_of(context, self._limits)
         )
         return pb.GetGroupResponse(group=group_message(fence, shard_id))
+
+    async def Expand(self, request: pb.ExpandRequest, context: Context) -> pb.ExpandResponse:
+        return await self._graph_reads.expand(request, deadline_of(context, self._limits))
+
+    async def FindPaths(self, request: pb.FindPathsRequest, context: Context) -> pb.FindPathsResponse:
+        return await self._graph_reads.paths(request, deadline_of(context, self._limits))
 
     async def _delete(self, kind: Kind, request: DeleteRequest, context: Context) -> dict[str, Any]:
         """The fields of the response."""
@@ -115,7 +123,7 @@ class GraphService(pb_grpc.GraphServiceServicer):
             Kind.ENTITY,
             request,
             request.with_embedding,
-            _anchor({Kind.COMMUNITY: request.community_uuid}),
+            {Kind.COMMUNITY: request.community_uuid},
             deadline_of(context, self._limits),
         )
         return pb.ListEntitiesResponse(
@@ -158,8 +166,9 @@ class GraphService(pb_grpc.GraphServiceServicer):
             Kind.FACT,
             request,
             request.with_embedding,
-            _anchor({Kind.ENTITY: request.entity_uuid}),
+            {Kind.ENTITY: request.entity_uuid, Kind.EPISODE: request.episode_uuid},
             deadline_of(context, self._limits),
+            request.other_entity_uuid,
         )
         return pb.ListFactsResponse(facts=cast("tuple[graph_pb2.Fact, ...]", page.messages), **_more(page))
 
@@ -195,13 +204,16 @@ class GraphService(pb_grpc.GraphServiceServicer):
     async def ListEpisodes(
         self, request: pb.ListEpisodesRequest, context: Context
     ) -> pb.ListEpisodesResponse:
-        page = await self._reads.list_rows(
-            Kind.EPISODE,
-            request,
-            request.with_embedding,
-            _anchor({Kind.SAGA: request.saga_uuid}),
-            deadline_of(context, self._limits),
-        )
+        if request.fact_uuid:
+            page = await self._provenance.episodes_of_fact(request, deadline_of(context, self._limits))
+        else:
+            page = await self._reads.list_rows(
+                Kind.EPISODE,
+                request,
+                request.with_embedding,
+                {Kind.SAGA: request.saga_uuid},
+                deadline_of(context, self._limits),
+            )
         return pb.ListEpisodesResponse(
             episodes=cast("tuple[graph_pb2.Episode, ...]", page.messages), **_more(page)
         )
@@ -244,7 +256,7 @@ class GraphService(pb_grpc.GraphServiceServicer):
             Kind.MENTION,
             request,
             False,
-            _anchor({Kind.EPISODE: request.episode_uuid, Kind.ENTITY: request.entity_uuid}),
+            {Kind.EPISODE: request.episode_uuid, Kind.ENTITY: request.entity_uuid},
             deadline_of(context, self._limits),
         )
         return pb.ListMentionsResponse(
@@ -288,7 +300,7 @@ class GraphService(pb_grpc.GraphServiceServicer):
         self, request: pb.ListCommunitiesRequest, context: Context
     ) -> pb.ListCommunitiesResponse:
         page = await self._reads.list_rows(
-            Kind.COMMUNITY, request, request.with_embedding, None, deadline_of(context, self._limits)
+            Kind.COMMUNITY, request, request.with_embedding, {}, deadline_of(context, self._limits)
         )
         return pb.ListCommunitiesResponse(
             communities=cast("tuple[graph_pb2.Community, ...]", page.messages), **_more(page)
@@ -326,9 +338,7 @@ class GraphService(pb_grpc.GraphServiceServicer):
         )
 
     async def ListSagas(self, request: pb.ListSagasRequest, context: Context) -> pb.ListSagasResponse:
-        page = await self._reads.list_rows(
-            Kind.SAGA, request, False, None, deadline_of(context, self._limits)
-        )
+        page = await self._reads.list_rows(Kind.SAGA, request, False, {}, deadline_of(context, self._limits))
         return pb.ListSagasResponse(sagas=cast("tuple[graph_pb2.Saga, ...]", page.messages), **_more(page))
 
     async def DeleteSagas(self, request: pb.DeleteSagasRequest, context: Context) -> pb.DeleteSagasResponse:
@@ -341,13 +351,3 @@ def _rest(batch: Batch) -> dict[str, Any]:
 
 def _more(page: Page) -> dict[str, Any]:
     return {"next_page_token": page.next_page_token, "version": page.version}
-
-
-def _anchor(given: Mapping[Kind, str]) -> Anchor | None:
-    """The node that a list hangs on. Raises InvalidRequest when two are given."""
-    anchors = [Anchor(kind, uuid) for kind, uuid in given.items() if uuid]
-    if len(anchors) > 1:
-        v = Violations()
-        v.add(f"{anchors[1].kind.lower()}_uuid", f"cannot be combined with {anchors[0].kind.lower()}_uuid")
-        v.raise_if_any()
-    return anchors[0] if anchors else None

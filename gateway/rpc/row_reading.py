@@ -22,6 +22,7 @@ from drivers.graph_model import (
     Saga,
     SagaEpisode,
     Timestamp,
+    Vector,
 )
 from gateway.rpc.validation import (
     ATTRIBUTE_LIST_MAX,
@@ -55,6 +56,8 @@ class RowReader:
         self._op_id = op_id
         self._now = now
         self._required = required
+        self._dimensions: dict[Kind, int] = {}
+        """Of the first vector of each kind."""
 
     def entity(self, path: str, position: int, message: pb.Entity) -> Entity:
         self._v.row_bytes(path, message.ByteSize())
@@ -64,7 +67,7 @@ class RowReader:
             summary=self._v.text(f"{path}.summary", message.summary, SUMMARY_CHARS_MAX),
             labels=self._labels(f"{path}.labels", message.labels),
             attributes=self._attributes(f"{path}.attributes", message.attributes),
-            embedding=self._v.vector(f"{path}.embedding", message.embedding),
+            embedding=self._vector(Kind.ENTITY, f"{path}.embedding", message.embedding),
         )
 
     def fact(self, path: str, position: int, message: pb.Fact) -> Fact:
@@ -92,7 +95,7 @@ class RowReader:
             valid_at=valid_at,
             invalid_at=invalid_at,
             attributes=self._attributes(f"{path}.attributes", message.attributes),
-            embedding=v.vector(f"{path}.embedding", message.embedding),
+            embedding=self._vector(Kind.FACT, f"{path}.embedding", message.embedding),
         )
 
     def episode(self, path: str, position: int, message: pb.Episode) -> Episode:
@@ -110,7 +113,7 @@ class RowReader:
             if message.HasField("reference_time")
             else self._now,
             attributes=self._attributes(f"{path}.attributes", message.attributes),
-            embedding=v.vector(f"{path}.embedding", message.embedding),
+            embedding=self._vector(Kind.EPISODE, f"{path}.embedding", message.embedding),
         )
 
     def community(self, path: str, position: int, message: pb.Community) -> Community:
@@ -119,7 +122,7 @@ class RowReader:
             uuid=self._uuid(path, Kind.COMMUNITY, position, message),
             name=self._name(f"{path}.name", message.name),
             summary=self._v.text(f"{path}.summary", message.summary, SUMMARY_CHARS_MAX),
-            embedding=self._v.vector(f"{path}.embedding", message.embedding),
+            embedding=self._vector(Kind.COMMUNITY, f"{path}.embedding", message.embedding),
         )
 
     def saga(self, path: str, position: int, message: pb.Saga) -> Saga:
@@ -161,6 +164,16 @@ class RowReader:
             saga_uuid=saga,
         )
         return (place, link)
+
+    def _vector(self, kind: Kind, field: str, values: Sequence[float]) -> Vector | None:
+        vector = self._v.vector(field, values)
+        if vector is not None:
+            dimension = self._dimensions.setdefault(kind, len(vector))
+            if len(vector) != dimension:
+                self._v.add(
+                    field, f"has {len(vector)} dimensions, the first of {kind} in this batch has {dimension}"
+                )
+        return vector
 
     def _uuid(self, path: str, kind: Kind, position: int, message: _HasUuid) -> str:
         if message.uuid or not self._required:
@@ -206,10 +219,12 @@ class RowReader:
     def _attribute(self, path: str, message: pb.AttributeValue) -> AttributeValue | None:
         match message.WhichOneof("value"):
             case "scalar":
-                return self._scalar(path, message.scalar)
+                return attribute_scalar(self._v, path, message.scalar)
             case "list":
                 self._v.count(path, len(message.list.values), ATTRIBUTE_LIST_MAX)
-                scalars = [self._scalar(path, item) for item in message.list.values[:ATTRIBUTE_LIST_MAX]]
+                scalars = [
+                    attribute_scalar(self._v, path, item) for item in message.list.values[:ATTRIBUTE_LIST_MAX]
+                ]
                 if len({type(scalar) for scalar in scalars}) > 1:
                     self._v.add(path, "mixes types in one list")
                 return tuple(scalar for scalar in scalars if scalar is not None)
@@ -217,23 +232,25 @@ class RowReader:
                 self._v.add(path, "has no value")
                 return None
 
-    def _scalar(self, path: str, message: pb.AttributeScalar) -> AttributeScalar | None:
-        match message.WhichOneof("value"):
-            case "string_value":
-                return self._v.text(path, message.string_value, ATTRIBUTE_TEXT_CHARS_MAX)
-            case "int64_value":
-                return message.int64_value
-            case "double_value":
-                if not math.isfinite(message.double_value):
-                    self._v.add(path, "is not a finite number")
-                return message.double_value
-            case "bool_value":
-                return message.bool_value
-            case "timestamp_value":
-                return Timestamp(self._v.time(path, message.timestamp_value))
-            case _:
-                self._v.add(path, "has no value")
-                return None
+
+def attribute_scalar(v: Violations, path: str, message: pb.AttributeScalar) -> AttributeScalar | None:
+    """None where there is no value, which is noted."""
+    match message.WhichOneof("value"):
+        case "string_value":
+            return v.text(path, message.string_value, ATTRIBUTE_TEXT_CHARS_MAX)
+        case "int64_value":
+            return message.int64_value
+        case "double_value":
+            if not math.isfinite(message.double_value):
+                v.add(path, "is not a finite number")
+            return message.double_value
+        case "bool_value":
+            return message.bool_value
+        case "timestamp_value":
+            return Timestamp(v.time(path, message.timestamp_value))
+        case _:
+            v.add(path, "has no value")
+            return None
 
 
 def mention(episode_uuid: str, entity_uuid: str) -> Mention:

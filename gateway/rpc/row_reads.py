@@ -84,7 +84,7 @@ class RowReads:
     ) -> tuple[RowMessage, int]:
         """Raises GroupNotFound, RowsMissing."""
         v = Violations()
-        _check_read(v, group_id, min_version)
+        check_read(v, group_id, min_version)
         v.uuid("uuid", uuid)
         v.raise_if_any()
         rows, fence = await self._read(kind, group_id, (uuid,), min_version, with_vector, deadline)
@@ -102,12 +102,12 @@ class RowReads:
         deadline: Deadline,
     ) -> Batch:
         v = Violations()
-        _check_read(v, group_id, min_version)
+        check_read(v, group_id, min_version)
         wanted = tuple(dict.fromkeys(v.uuids("uuids", uuids)))
         v.count("uuids", len(wanted), len(wanted), at_least=1)
         v.raise_if_any()
         rows, fence = await self._read(kind, group_id, wanted, min_version, with_vectors, deadline)
-        messages = self._fitting(rows)
+        messages = self.fitting(rows)
         found = {row.uuid for row in rows}
         return Batch(
             messages=messages,
@@ -117,17 +117,27 @@ class RowReads:
         )
 
     async def list_rows(
-        self, kind: Kind, request: ListRequest, with_vectors: bool, anchor: Anchor | None, deadline: Deadline
+        self,
+        kind: Kind,
+        request: ListRequest,
+        with_vectors: bool,
+        anchors: Mapping[Kind, str],
+        deadline: Deadline,
+        other_uuid: str = "",
     ) -> Page:
+        """`anchors`: the nodes that the list may hang on; at most one has a uuid. `other_uuid`: with an
+        entity as anchor of facts, the entity at their other end."""
         v = Violations()
-        _check_read(v, request.group_id, request.min_version)
+        check_read(v, request.group_id, request.min_version)
         size = page_size(v, request.page_size)
-        if anchor is not None:
-            v.uuid(f"{anchor.kind.lower()}_uuid", anchor.uuid)
+        anchor = _anchor(v, anchors)
+        if other_uuid:
+            v.uuid("other_entity_uuid", other_uuid)
+            if anchor is None or anchor.kind is not Kind.ENTITY:
+                v.add("other_entity_uuid", "needs entity_uuid")
         order = _order(v, request.order)
-        belongs = page_token.fingerprint(
-            kind, request.group_id, order, f"{anchor.kind}/{anchor.uuid}" if anchor else "", with_vectors
-        )
+        hangs_on = f"{anchor.kind}/{anchor.uuid}/{other_uuid}".rstrip("/") if anchor else ""
+        belongs = page_token.fingerprint(kind, request.group_id, order, hangs_on, with_vectors)
         position = page_token.decode(v, request.page_token, belongs, (str, int))
         if position is not None:
             v.uuid("page_token", str(position[0]))
@@ -140,20 +150,21 @@ class RowReads:
             after=ListCursor(str(position[0]), int(position[1])) if position else None,
             anchor=anchor,
             with_vectors=with_vectors and link is None,
+            other_uuid=other_uuid,
         )
 
         async def read(driver: ShardDriver, placement: Placement) -> tuple[RowsRead, RowsRead]:
             """What the page is made of, and its rows: the same unless they are reached over a link."""
-            listed = _owned(await driver.list_rows(placement.ref, query, deadline))
+            listed = owned(await driver.list_rows(placement.ref, query, deadline))
             if link is None:
                 return listed, listed
             uuids = [cast("Edge", edge).target_uuid for edge in listed.rows]
-            return listed, _owned(await driver.get_rows(placement.ref, kind, uuids, with_vectors, deadline))
+            return listed, owned(await driver.get_rows(placement.ref, kind, uuids, with_vectors, deadline))
 
         listed, linked = await self._router.on_owner(
             request.group_id, deadline, read, create=False, writes=False
         )
-        fence = _fence(linked, request.group_id, request.min_version)
+        fence = checked_fence(linked, request.group_id, request.min_version)
         # A row may have gone between its edge and itself: it is passed over, the page goes on.
         present = {row.uuid for row in linked.rows}
         places = [
@@ -161,7 +172,7 @@ class RowReads:
             for place in listed.rows
             if (place.uuid if link is None else cast("Edge", place).target_uuid) in present
         ]
-        messages = self._fitting(linked.rows[:size])
+        messages = self.fitting(linked.rows[:size])
         token = ""
         if len(messages) < len(places) or len(listed.rows) > size:
             last = places[len(messages) - 1] if messages else listed.rows[-1]
@@ -178,12 +189,12 @@ class RowReads:
         deadline: Deadline,
     ) -> tuple[Sequence[AnyRow], Fence]:
         async def read(driver: ShardDriver, placement: Placement) -> RowsRead:
-            return _owned(await driver.get_rows(placement.ref, kind, uuids, with_vectors, deadline))
+            return owned(await driver.get_rows(placement.ref, kind, uuids, with_vectors, deadline))
 
         result = await self._router.on_owner(group_id, deadline, read, create=False, writes=False)
-        return result.rows, _fence(result, group_id, min_version)
+        return result.rows, checked_fence(result, group_id, min_version)
 
-    def _fitting(self, rows: Sequence[AnyRow]) -> tuple[RowMessage, ...]:
+    def fitting(self, rows: Sequence[AnyRow]) -> tuple[RowMessage, ...]:
         """As many messages, from the first, as fit one reply. Raises ReplyTooLarge when none does."""
         messages: list[RowMessage] = []
         budget = self._limits.reply_bytes_max
@@ -198,10 +209,19 @@ class RowReads:
         return tuple(messages)
 
 
-def _check_read(v: Violations, group_id: str, min_version: int) -> None:
+def check_read(v: Violations, group_id: str, min_version: int) -> None:
     v.group_id("group_id", group_id)
     if min_version < 0:
         v.add("min_version", f"must not be negative, got {min_version}")
+
+
+def _anchor(v: Violations, given: Mapping[Kind, str]) -> Anchor | None:
+    anchors = [Anchor(kind, uuid) for kind, uuid in given.items() if uuid]
+    for anchor in anchors:
+        v.uuid(f"{anchor.kind.lower()}_uuid", anchor.uuid)
+    if len(anchors) > 1:
+        v.add(f"{anchors[1].kind.lower()}_uuid", f"cannot be combined with {anchors[0].kind.lower()}_uuid")
+    return anchors[0] if anchors else None
 
 
 def _order(v: Violations, number: int) -> ListOrder:
@@ -210,14 +230,14 @@ def _order(v: Violations, number: int) -> ListOrder:
     return ListOrder.NEWEST if number == pb.ROW_ORDER_NEWEST else ListOrder.UUID
 
 
-def _owned(result: RowsRead) -> RowsRead:
+def owned(result: RowsRead) -> RowsRead:
     """Raises StalePlacement: the rows count only if the fence, read after them, owns the group."""
     if result.fence is None or not result.fence.owns:
         raise StalePlacement(result.fence)
     return result
 
 
-def _fence(result: RowsRead, group_id: str, min_version: int) -> Fence:
+def checked_fence(result: RowsRead, group_id: str, min_version: int) -> Fence:
     assert result.fence is not None
     if result.fence.version < min_version:
         raise VersionNotReached(group_id, min_version, result.fence.version)

@@ -22,12 +22,13 @@ ATTRIBUTE_TEXT_CHARS_MAX = 65_536
 ATTRIBUTE_LIST_MAX = 1_000
 DIMENSION_MAX = 4_096
 REQUEST_ID_CHARS_MAX = 64
+SHARD_ID_CHARS_MAX = 128
 UUIDS_MAX = 1_000
 GROUPS_MAX = 1_000
 ROW_BYTES_MAX = 2 * 1024 * 1024
 """Of one row's message: with what the shard adds it still fits into a reply by itself."""
 VIOLATIONS_MAX = 50
-VIOLATIONS_BYTES_MAX = 3_000
+VIOLATIONS_BYTES_MAX = 2_400
 """Violations that one error lists; trailers hold 8 KiB in all, and the text repeats some of them."""
 FIELD_CHARS_MAX = 120
 
@@ -44,13 +45,14 @@ class InvalidRequest(GraphgateError):
 
     reason = "INVALID_FIELDS"
 
-    def __init__(self, violations: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, violations: Sequence[tuple[str, str]], found: int | None = None) -> None:
+        """`found`: how many there are, where not all are given."""
+        count = len(violations) if found is None else found
         self.violations = tuple(_fitting(violations))
         shown = "; ".join(f"{field}: {what}" for field, what in self.violations[:5])
-        more = len(violations) - len(self.violations[:5])
+        more = count - len(self.violations[:5])
         super().__init__(
-            f"the request has {len(violations)} bad field(s): {shown}"
-            + (f"; and {more} more" if more > 0 else "")
+            f"the request has {count} bad field(s): {shown}" + (f"; and {more} more" if more > 0 else "")
         )
 
     def metadata(self) -> dict[str, str]:
@@ -71,24 +73,27 @@ class Violations:
     """Collects what is wrong with a request; the checks return a usable value either way."""
 
     def __init__(self) -> None:
-        self._found: list[tuple[str, str]] = []
+        self._first: list[tuple[str, str]] = []
+        self._found = 0
 
     def add(self, field: str, what: str) -> None:
-        self._found.append((field[:FIELD_CHARS_MAX], what))
+        self._found += 1
+        if len(self._first) < VIOLATIONS_MAX:
+            self._first.append((field[:FIELD_CHARS_MAX], what))
 
     def raise_if_any(self) -> None:
         """Raises InvalidRequest."""
         if self._found:
-            raise InvalidRequest(self._found)
+            raise InvalidRequest(self._first, self._found)
 
     def group_id(self, field: str, value: str) -> str:
         if not _GROUP_ID.fullmatch(value):
-            self.add(field, f"must be 1 to {GROUP_ID_CHARS_MAX} of A-Z a-z 0-9 _ - . :, got {_shown(value)}")
+            self.add(field, f"must be 1 to {GROUP_ID_CHARS_MAX} of A-Z a-z 0-9 _ - . :, got {shown(value)}")
         return value
 
     def uuid(self, field: str, value: str) -> str:
         if not _UUID.fullmatch(value):
-            self.add(field, f"must be a UUID of 36 characters in lower case, got {_shown(value)}")
+            self.add(field, f"must be a UUID of 36 characters in lower case, got {shown(value)}")
         return value
 
     def uuids(self, field: str, values: Iterable[str], *, at_most: int = UUIDS_MAX) -> tuple[str, ...]:
@@ -100,9 +105,7 @@ class Violations:
 
     def request_id(self, field: str, value: str) -> str:
         if value and not _REQUEST_ID.fullmatch(value):
-            self.add(
-                field, f"must be 1 to {REQUEST_ID_CHARS_MAX} of A-Z a-z 0-9 _ - . :, got {_shown(value)}"
-            )
+            self.add(field, f"must be 1 to {REQUEST_ID_CHARS_MAX} of A-Z a-z 0-9 _ - . :, got {shown(value)}")
         return value
 
     def text(self, field: str, value: str, chars_max: int, *, required: bool = False) -> str:
@@ -157,6 +160,6 @@ class Violations:
         return vector if abs(norm - 1.0) < 1e-6 else (vector.astype(np.float64) / norm).astype(np.float32)
 
 
-def _shown(value: str) -> str:
+def shown(value: str) -> str:
     """A value of the caller's, cut to what an error should repeat."""
     return repr(value if len(value) <= 40 else value[:40] + "...")

@@ -1,6 +1,6 @@
 """Write requests as intents, checked."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 
@@ -9,7 +9,7 @@ from drivers.graph_model import AnyRow, Fact, Kind, NextEpisode, SagaEpisode
 from drivers.row_codec import kind_of
 from gateway.rpc.row_messages import KIND_OF_MESSAGE
 from gateway.rpc.row_reading import RowReader, mention
-from gateway.rpc.validation import LABEL_CHARS_MAX, Violations
+from gateway.rpc.validation import LABEL_CHARS_MAX, Violations, shown
 from gateway.writes.intent import RowChange, RowCondition, WriteIntent, WriteMode
 from gateway.writes.writer import new_op_id, wall_clock_us
 from graphgate.v1 import graph_pb2 as graph_pb
@@ -65,6 +65,8 @@ _PATCH_FIELDS: Mapping[str, tuple[Kind, Mapping[str, str]]] = {
 }
 """Per field of the request: its kind, and the model's name of each field that a patch may change."""
 
+_PATHS_MAX = sum(len(names) for _, names in _PATCH_FIELDS.values())
+
 _REQUIRED_TEXT: Mapping[Kind, tuple[str, ...]] = {
     Kind.ENTITY: ("name",),
     Kind.FACT: ("name",),
@@ -72,6 +74,9 @@ _REQUIRED_TEXT: Mapping[Kind, tuple[str, ...]] = {
     Kind.COMMUNITY: ("name",),
     Kind.SAGA: ("name",),
 }
+
+_ROW_FIELDS = (*_PATCH_FIELDS, "mentions", "memberships", "saga_episodes")
+_EPISODE_ROW_FIELDS = ("entities", "facts", "mentioned_entity_uuids")
 
 type DeleteRequest = (
     pb.DeleteEntitiesRequest
@@ -93,6 +98,7 @@ def graph_intent(request: pb.WriteGraphRequest) -> WriteIntent:
         v.add("mode", f"has the unknown value {request.mode}")
         mode = WriteMode.UPSERT
     masks = _masks(v, request, mode)
+    _check_count(v, request, _ROW_FIELDS)
     reader = RowReader(v, request.group_id, op_id, wall_clock_us(), required=mode is not WriteMode.PATCH)
     rows: list[AnyRow] = [
         *(reader.entity(f"entities[{i}]", i, message) for i, message in enumerate(request.entities)),
@@ -139,6 +145,7 @@ def episode_intent(request: ingest_pb.AddEpisodeRequest) -> WriteIntent:
                 v.add(field, "is only used with mode PROVIDED")
     if not request.HasField("episode"):
         v.add("episode", "is required")
+    _check_count(v, request, _EPISODE_ROW_FIELDS)
     reader = RowReader(v, request.group_id, op_id, wall_clock_us())
     episode = reader.episode("episode", 0, request.episode)
     entities = [reader.entity(f"entities[{i}]", i, message) for i, message in enumerate(request.entities)]
@@ -199,6 +206,14 @@ def _operation(v: Violations, request: AnyWriteRequest) -> tuple[str, str]:
     return op_id, blake2b(content, digest_size=16).hexdigest()
 
 
+def _check_count(v: Violations, request: AnyWriteRequest, fields: Iterable[str]) -> None:
+    """Before anything is made of them: a message may have millions of rows. Raises InvalidRequest."""
+    rows = sum(len(getattr(request, field)) for field in fields)
+    if rows > ROWS_PER_WRITE_MAX:
+        v.add("rows", f"has {rows} rows, at most {ROWS_PER_WRITE_MAX} are allowed (rows_per_write_max)")
+        v.raise_if_any()
+
+
 def _if_version(request: AnyWriteRequest) -> int | None:
     return request.if_version if request.HasField("if_version") else None
 
@@ -221,19 +236,20 @@ def _changes(v: Violations, rows: Iterable[AnyRow]) -> tuple[RowChange, ...]:
 
 
 def _conditions(
-    v: Violations, messages: Iterable[pb.RowCondition], batch: set[tuple[Kind, str]]
+    v: Violations, messages: Sequence[pb.RowCondition], batch: set[tuple[Kind, str]]
 ) -> tuple[RowCondition, ...]:
     conditions: list[RowCondition] = []
-    for i, message in enumerate(messages):
+    v.count("conditions", len(messages), ROWS_PER_WRITE_MAX)
+    for i, message in enumerate(messages[:ROWS_PER_WRITE_MAX]):
         kind = KIND_OF_MESSAGE.get(message.kind)
-        if kind is None:
-            v.add(f"conditions[{i}].kind", "is required")
-        elif (kind, message.uuid) not in batch:
-            v.add(f"conditions[{i}].uuid", "names a row that is not in this batch")
-        elif message.version < 0:
+        if message.version < 0:
             v.add(f"conditions[{i}].version", f"must not be negative, got {message.version}")
-        else:
-            conditions.append(RowCondition(kind, message.uuid, message.version))
+        if kind is None:
+            v.add(f"conditions[{i}].kind", f"must be a kind of row, got {message.kind}")
+            continue
+        if (kind, message.uuid) not in batch:
+            v.add(f"conditions[{i}].uuid", "names a row that is not in this batch")
+        conditions.append(RowCondition(kind, message.uuid, message.version))
     return tuple(conditions)
 
 
@@ -246,11 +262,12 @@ def _masks(v: Violations, request: pb.WriteGraphRequest, mode: WriteMode) -> dic
     if not paths:
         v.add("update_mask", "is required with mode PATCH")
     masks: dict[Kind, set[str]] = {}
-    for path in paths:
+    v.count("update_mask", len(paths), _PATHS_MAX)
+    for path in paths[:_PATHS_MAX]:
         plural, _, field = path.partition(".")
         kind, names = _PATCH_FIELDS.get(plural, (None, {}))
         if kind is None or field not in names:
-            v.add("update_mask", f"has the unknown path {path!r}")
+            v.add("update_mask", f"has the unknown path {shown(path)}")
         else:
             masks.setdefault(kind, set()).add(names[field])
     for field in ("mentions", "memberships", "saga_episodes"):

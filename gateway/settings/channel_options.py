@@ -10,7 +10,9 @@ def channel_options(grpc: GrpcSettings) -> list[tuple[str, int]]:
     return [
         # Else a second gateway on the same port starts without an error and takes half of the calls.
         ("grpc.so_reuseport", 0),
-        ("grpc.max_receive_message_length", grpc.message_bytes_max),
+        # The service refuses a message over message_bytes_max itself, naming the limit; the library, whose
+        # refusal names nothing, only what is far above it.
+        ("grpc.max_receive_message_length", 2 * grpc.message_bytes_max),
         ("grpc.max_send_message_length", -1),
         ("grpc.max_concurrent_streams", grpc.concurrent_streams_max),
         ("grpc.max_connection_idle_ms", grpc.connection_idle_s_max * 1_000),

@@ -1,4 +1,5 @@
-"""An OpenAI-compatible embeddings server over real HTTP, with vectors from hashes and scripted failures.
+"""An OpenAI-compatible server over real HTTP, with vectors from hashes, relevance from shared words, and
+scripted failures.
 
     with FakeOpenAI() as server:
         server.script(Status(429, headers={"Retry-After": "0"}), Reset())
@@ -15,7 +16,7 @@ import socket
 import struct
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -24,6 +25,12 @@ import numpy as np
 import numpy.typing as npt
 
 HELD_S_MAX = 30.0
+
+
+def overlap(query: str, passage: str) -> float:
+    """Share of the query's words that the passage has."""
+    words = set(query.lower().split())
+    return len(words & set(passage.lower().split())) / max(1, len(words))
 
 
 def hashed_vector(text: str, dimension: int) -> npt.NDArray[np.float32]:
@@ -88,7 +95,8 @@ class Request:
 
 
 class FakeOpenAI:
-    """Serves POST {base_url}/embeddings on a free port until the with block ends."""
+    """Serves POST {base_url}/embeddings, /chat/completions (as a judge of relevance) and /rerank on a free
+    port until the with block ends."""
 
     def __init__(self, *, dimension: int = 64, floats_only: bool = False) -> None:
         """`floats_only` ignores encoding_format, as some servers do."""
@@ -129,6 +137,20 @@ class FakeOpenAI:
         self._server.server_close()
 
 
+def _judged(body: dict[str, Any]) -> dict[str, Any]:
+    """What a judge of relevance is asked: query and passages."""
+    asked: dict[str, Any] = json.loads(body["messages"][-1]["content"])
+    return asked
+
+
+_INPUTS: Mapping[str, Callable[[dict[str, Any]], list[str]]] = {
+    "/v1/embeddings": lambda body: list(body["input"]),
+    "/v1/chat/completions": lambda body: list(_judged(body)["passages"]),
+    "/v1/rerank": lambda body: list(body["documents"]),
+}
+"""The texts of a request, by route."""
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
@@ -151,10 +173,11 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         fake = self.server.fake
-        if self.path != "/v1/embeddings":
+        inputs = _INPUTS.get(self.path)
+        if inputs is None:
             self._send_error(Status(404, f"no route {self.path}"))
             return
-        reply = fake.next_reply(Request(list(body["input"]), body, dict(self.headers)))
+        reply = fake.next_reply(Request(inputs(body), body, dict(self.headers)))
         if self.headers["Authorization"] != f"Bearer {fake.api_key}":
             key = self.headers["Authorization"].removeprefix("Bearer ")
             self._send_error(Status(401, f"Incorrect API key provided: {key[:9]}***{key[-4:]}."))
@@ -174,8 +197,26 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send_vectors(body, self._proper(body)[::-1])
             case Held(release):
                 release.wait(HELD_S_MAX)
-                self._send_vectors(body, self._proper(body))
+                self._send_proper(body)
             case None:
+                self._send_proper(body)
+
+    def _send_proper(self, body: dict[str, Any]) -> None:
+        match self.path:
+            case "/v1/chat/completions":
+                asked = _judged(body)
+                scores = [100 * overlap(asked["query"], passage) for passage in asked["passages"]]
+                message = {"role": "assistant", "content": json.dumps({"scores": scores})}
+                answer = {"object": "chat.completion", "choices": [{"index": 0, "message": message}]}
+                self._send(200, json.dumps(answer).encode(), {})
+            case "/v1/rerank":
+                results = [
+                    {"index": index, "relevance_score": overlap(body["query"], passage)}
+                    for index, passage in enumerate(body["documents"])
+                ]
+                results.sort(key=lambda result: -result["relevance_score"])
+                self._send(200, json.dumps({"results": results}).encode(), {})
+            case _:
                 self._send_vectors(body, self._proper(body))
 
     def _proper(self, body: dict[str, Any]) -> list[tuple[int, npt.NDArray[np.float32]]]:

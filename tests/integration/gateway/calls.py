@@ -9,8 +9,6 @@ import pytest
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-type Detail = error_details_pb2.ErrorInfo | error_details_pb2.BadRequest | error_details_pb2.ResourceInfo
-
 
 def new_uuid() -> str:
     return str(uuid.uuid4())
@@ -31,11 +29,21 @@ class Refusal:
         self.reason = info.reason
         self.metadata: Mapping[str, str] = dict(info.metadata)
         self.fields: list[str] = []
+        self.violations: Mapping[str, str] = {}
+        """By field: what is wrong with it."""
+        self.resource: tuple[str, str] | None = None
+        """Type and name."""
+        self.retry_delay_s: float | None = None
         for detail in status.details:
-            bad = error_details_pb2.BadRequest()
-            if detail.Is(bad.DESCRIPTOR):
-                detail.Unpack(bad)
+            bad, resource = error_details_pb2.BadRequest(), error_details_pb2.ResourceInfo()
+            retry = error_details_pb2.RetryInfo()
+            if detail.Unpack(bad):
                 self.fields = [violation.field for violation in bad.field_violations]
+                self.violations = {one.field: one.description for one in bad.field_violations}
+            elif detail.Unpack(resource):
+                self.resource = (resource.resource_type, resource.resource_name)
+            elif detail.Unpack(retry):
+                self.retry_delay_s = retry.retry_delay.ToTimedelta().total_seconds()
 
 
 async def refused(call: Awaitable[object]) -> Refusal:

@@ -8,12 +8,15 @@ import grpc
 import pytest
 
 from gateway.embedded.fleet import EmbeddedFleet
+from gateway.loopback.client import GatewayClient
 from gateway.server import GatewayServer
 from gateway.settings.fleet import CatalogSettings, ShardSettings
 from gateway.settings.service import GrpcSettings, MetricsSettings
 from gateway.settings.tree import Settings
 from graphgate.v1 import (
     admin_service_pb2_grpc,
+    graph_pb2,
+    graph_service_pb2,
     graph_service_pb2_grpc,
     ingest_service_pb2_grpc,
     search_service_pb2_grpc,
@@ -64,6 +67,8 @@ async def gateway(mixed_fleet: EmbeddedFleet, embedder: HashingEmbedder) -> Asyn
     server = GatewayServer(settings_for(mixed_fleet), embedder)
     try:
         await server.start()
+        async with GatewayClient(server.address) as client:
+            await client.until_all_shards_answer(timeout_s=120)
         yield server
     finally:
         await server.stop(0)
@@ -84,3 +89,22 @@ async def client(gateway: GatewayServer) -> AsyncIterator[Client]:
 @pytest.fixture
 def new_group() -> Callable[[], str]:
     return lambda: f"group-{secrets.token_hex(6)}"
+
+
+async def group_on(client: Client, engine: str) -> str:
+    """A new group that lives on the engine, with one entity so that it exists."""
+    for _ in range(100):
+        group_id = f"group-{secrets.token_hex(6)}"
+        await client.graph.WriteGraph(
+            graph_service_pb2.WriteGraphRequest(group_id=group_id, entities=[graph_pb2.Entity(name="First")])
+        )
+        described = await client.graph.GetGroup(graph_service_pb2.GetGroupRequest(group_id=group_id))
+        if described.group.shard.startswith(engine.lower()):
+            return group_id
+    raise AssertionError(f"no group of 100 was placed on {engine}")
+
+
+@pytest.fixture(params=["FALKORDB", "NEO4J"])
+async def group(request: pytest.FixtureRequest, client: Client) -> str:
+    """A group that lives on the engine of the parameter, with one entity so that it exists."""
+    return await group_on(client, str(request.param))

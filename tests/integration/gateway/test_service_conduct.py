@@ -3,14 +3,13 @@
 import asyncio
 from typing import Any
 
-import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2
 
 from gateway.rpc.reflection import V1_NAME
 from gateway.server import SERVICES, GatewayServer
-from graphgate.v1 import admin_service_pb2, graph_pb2, graph_service_pb2
+from graphgate.v1 import admin_service_pb2
 from tests.integration.gateway.conftest import Client
 
 
@@ -39,17 +38,6 @@ async def test_reflection_shows_the_api_without_files(client: Client, service: s
     names = {found.name for found in answers[0].list_services_response.service}
     assert set(SERVICES) <= names
     assert answers[1].file_descriptor_response.file_descriptor_proto
-
-
-async def test_a_message_over_the_limit_is_refused(client: Client) -> None:
-    """A request over 16 MiB is RESOURCE_EXHAUSTED, and the connection lives on."""
-    request = graph_service_pb2.WriteGraphRequest(
-        group_id="big", episodes=[graph_pb2.Episode(content="x" * 900_000)] * 20
-    )
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await client.graph.WriteGraph(request)
-    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-    await client.admin.ListShards(admin_service_pb2.ListShardsRequest())
 
 
 async def test_shards_are_listed_with_their_health(client: Client) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import grpc
-import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -13,21 +12,6 @@ from tests.integration.gateway.calls import new_uuid, refused
 from tests.integration.gateway.conftest import Client
 
 Code = grpc.StatusCode
-
-
-@pytest.fixture(params=["FALKORDB", "NEO4J"])
-async def group(request: pytest.FixtureRequest, client: Client, new_group: Callable[[], str]) -> str:
-    """A group that lives on the engine of the parameter, with one entity so that it exists."""
-    wanted = str(request.param)
-    for _ in range(100):
-        group_id = new_group()
-        await client.graph.WriteGraph(
-            graph_service_pb2.WriteGraphRequest(group_id=group_id, entities=[graph_pb2.Entity(name="First")])
-        )
-        described = await client.graph.GetGroup(graph_service_pb2.GetGroupRequest(group_id=group_id))
-        if described.group.shard.startswith(wanted.lower()):
-            return group_id
-    raise AssertionError(f"no group of 100 was placed on {wanted}")
 
 
 def pair() -> tuple[graph_pb2.Entity, graph_pb2.Entity, graph_pb2.Fact]:
