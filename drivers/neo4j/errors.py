@@ -76,15 +76,15 @@ _NO_INDEX = frozenset(
         "Neo.DatabaseError.Schema.IndexNotFound",
     }
 )
-_IMPAIRED: tuple[tuple[str, str], ...] = (
-    ("Neo.TransientError.General.MemoryPoolOutOfMemoryError", "a transaction needs more memory than it may"),
-    ("Neo.ClientError.Cluster.NotALeader", "it is a replica"),
-    ("Neo.ClientError.General.ForbiddenOnReadOnlyDatabase", "it is read-only"),
-    ("Neo.ClientError.General.WriteOnReadOnlyAccessDatabase", "it is read-only"),
-)
-_NOT_DONE: tuple[tuple[str, str], ...] = (
-    ("Neo.ClientError.Security.", "it refuses the credentials; correct user and password"),
-    ("Neo.ClientError.Database.DatabaseNotFound", "it has no such database"),
+_MEMORY = "a transaction needs more memory than it may"
+_CREDENTIALS = "it refuses the credentials; correct user and password"
+_NOT_DONE: tuple[tuple[str, type[ShardUnavailable], str], ...] = (
+    ("Neo.TransientError.General.MemoryPoolOutOfMemoryError", ShardImpaired, _MEMORY),
+    ("Neo.ClientError.Cluster.NotALeader", ShardImpaired, "it is a replica"),
+    ("Neo.ClientError.General.ForbiddenOnReadOnlyDatabase", ShardImpaired, "it is read-only"),
+    ("Neo.ClientError.General.WriteOnReadOnlyAccessDatabase", ShardImpaired, "it is read-only"),
+    ("Neo.ClientError.Security.", ShardUnavailable, _CREDENTIALS),
+    ("Neo.ClientError.Database.DatabaseNotFound", ShardUnavailable, "it has no such database"),
 )
 """Codes, or how they begin, with what the shard cannot do at present."""
 
@@ -152,13 +152,10 @@ def classify(error: Exception, shard_id: str, what: str, op_id: str | None) -> F
 def _server(error: Neo4jError, shard_id: str, what: str, op_id: str | None) -> Failure:
     code, text = error.code or "", f"{error.code}: {error.message}"
     if isinstance(error, AuthError):
-        return Failure(ShardUnavailable(shard_id, "it refuses the credentials; correct user and password"))
-    for prefix, why in _NOT_DONE:
+        return Failure(ShardUnavailable(shard_id, _CREDENTIALS))
+    for prefix, error_type, why in _NOT_DONE:
         if code.startswith(prefix):
-            return Failure(ShardUnavailable(shard_id, why))
-    for prefix, why in _IMPAIRED:
-        if code.startswith(prefix):
-            return Failure(ShardImpaired(shard_id, why))
+            return Failure(error_type(shard_id, why))
     if code in _TIMED_OUT:
         return Failure(ShardTimeout(shard_id, f"{what}, which was rolled back"))
     if code in _ROLLED_BACK_AND_FREE_TO_REPEAT:

@@ -64,10 +64,6 @@ class _Waiting:
     answer: asyncio.Future[WriteOutcome] = field(default_factory=asyncio.Future[WriteOutcome])
     sent: bool = False
 
-    @property
-    def rows(self) -> int:
-        return _rows(self.plan)
-
     def fail(self, error: GraphgateError) -> None:
         if not self.answer.done():
             self.answer.set_exception(error)
@@ -163,7 +159,7 @@ class WriteLane:
                 later.append(waiting)
                 continue
             groups.add(waiting.ref.group_id)
-            rows += waiting.rows
+            rows += _rows(waiting.plan)
             turn.append(waiting)
         self._waiting.extendleft(reversed(later))
         return turn

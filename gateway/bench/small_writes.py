@@ -19,7 +19,6 @@ from gateway.bench.rig import EngineName, RunningGateway, group_names, start_rig
 from gateway.bench.variants import Send, ThroughBareLoop, ThroughGateway, Variant
 from gateway.loopback.process_stat import cpu_s
 
-type KindName = Literal["entities", "facts"]
 type Call = Literal["entities", "facts", "echo"]
 
 FLOOR = "floor"
