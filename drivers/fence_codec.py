@@ -9,14 +9,7 @@ from typing import Any, cast
 
 import orjson
 
-from drivers.contract import (
-    EmbeddingSpec,
-    Fence,
-    FenceState,
-    KindStats,
-    RootMember,
-    ShardMarker,
-)
+from drivers.fence import EmbeddingSpec, Fence, FenceState, KindStats, RootMember, ShardMarker
 from drivers.graph_model import TEXT_KINDS, Kind
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from drivers.contract import ShardMarker
+from drivers.fence import ShardMarker
 
 
 def proves(found: ShardMarker | None, admitted: ShardMarker | None) -> bool:

@@ -11,18 +11,18 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from itertools import islice
 
-from drivers.contract import (
+from drivers.fence import GroupRef
+from drivers.graph_model import Kind
+from drivers.search_reads import (
     PATH_HOPS_MAX,
     PATHS_MAX,
     ExpandedEdge,
     ExpandQuery,
     ExpandRead,
     GraphPath,
-    GroupRef,
     PathQuery,
     PathsRead,
 )
-from drivers.graph_model import Kind
 
 type Hop = Callable[[ExpandQuery], Awaitable[ExpandRead]]
 type _Step = tuple[ExpandedEdge, str]

@@ -2,7 +2,8 @@
 
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
-from drivers.contract import Engine, ShardDriver
+from drivers.contract import ShardDriver
+from drivers.fence import Engine
 from gateway.rerank.openai_cross_encoder import CrossEncoderSettings
 from gateway.settings import fleet as fleet_section
 from gateway.settings.fleet import ShardSettings

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import isfinite, log
 
-from drivers.contract import KeywordHit, ScoredRow
+from drivers.search_reads import KeywordHit, ScoredRow
 from shard_router.fusion import merge_method
 
 QUERY_TERMS_MAX = 64

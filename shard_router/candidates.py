@@ -17,10 +17,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from drivers.contract import Fence, GroupRef, KeywordQuery, KeywordRead, ScoredRow, SemanticQuery, ShardDriver
+from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
+from drivers.fence import Fence, GroupRef
 from drivers.filters import NO_FILTER, RowFilter
 from drivers.graph_model import Kind, Vector
+from drivers.search_reads import KeywordQuery, KeywordRead, ScoredRow, SemanticQuery
 from shard_router import bm25
 from shard_router.fan_out import ShardCall
 from shard_router.max_score import clauses_above

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from drivers.contract import ShardDriver, ShardMarker
+from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
 from drivers.errors import OlderCopy, WipedShard
+from drivers.fence import ShardMarker
 from shard_router.catalog_port import FleetCatalog, KnownShard
 from shard_router.errors import CatalogUnavailable, FleetNotFounded
 from shard_router.fleet_identity import FleetIdentity, check_known, check_readable

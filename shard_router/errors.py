@@ -18,8 +18,8 @@ GraphgateError
          +- ShardNotEmpty     no marker, but groups: it cannot join
 """
 
-from drivers.contract import Fence
 from drivers.errors import GraphgateError, ShardError, ShardIdentityError
+from drivers.fence import Fence
 
 
 class GroupNotFound(GraphgateError):

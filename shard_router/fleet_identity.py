@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Self
 
-from drivers.contract import SCHEMA_VERSION, RootMember, ShardMarker
 from drivers.errors import NewerSchema, OlderCopy, ShardIdentityError, WrongShard
+from drivers.fence import SCHEMA_VERSION, RootMember, ShardMarker
 from shard_router.catalog_port import KnownShard
 from shard_router.errors import ForeignFleet, TwoRootRings
 from shard_router.ring import HashRing, RingMember

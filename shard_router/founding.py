@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from uuid import uuid4
 
-from drivers.contract import SCHEMA_VERSION, Engine, RootMember, ShardDriver, ShardMarker
+from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
 from drivers.errors import (
     GraphgateError,
@@ -26,6 +26,7 @@ from drivers.errors import (
     ShardUnavailable,
     WipedShard,
 )
+from drivers.fence import SCHEMA_VERSION, Engine, RootMember, ShardMarker
 from shard_router.errors import FleetNotFounded, NoShardTakesGroups, ShardNotEmpty
 from shard_router.fleet_identity import FleetIdentity, check_readable, elect
 from shard_router.parallel import outcomes_in_parallel

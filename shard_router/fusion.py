@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import fsum, isfinite
 
-from drivers.contract import ScoredRow
 from drivers.row_key import RowKey
+from drivers.search_reads import ScoredRow
 
 SCORE_DECIMALS = 6
 """Scores that agree to this many decimals are equal: engines differ in the last bits of the same cosine."""

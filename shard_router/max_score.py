@@ -10,7 +10,7 @@ Turtle and Flood, "Query evaluation: strategies and optimizations", 1995.
 
 from collections.abc import Mapping, Sequence
 
-from drivers.contract import CLAUSE_TERMS_MAX, TermClause
+from drivers.search_reads import CLAUSE_TERMS_MAX, TermClause
 from shard_router.fusion import SCORE_DECIMALS
 
 _ROUNDING = 2 * 10.0**-SCORE_DECIMALS

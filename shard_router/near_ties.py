@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from drivers.contract import ScoredRow
 from drivers.graph_model import Vector
 from drivers.row_key import RowKey
+from drivers.search_reads import ScoredRow
 
 EPSILON = 3e-6
 """A unit of the last decimal that ranks, plus twice the largest difference between the engines' cosines

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from drivers.contract import GroupRef
+from drivers.fence import GroupRef
 
 
 @dataclass(frozen=True, slots=True)

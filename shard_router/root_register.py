@@ -27,9 +27,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from drivers.contract import POOLED, Fence, FenceState, GroupRef, ShardDriver
+from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
 from drivers.errors import GraphgateError
+from drivers.fence import POOLED, Fence, FenceState, GroupRef
 from shard_router.errors import PlacementLost, PlacementUnsettled
 from shard_router.parallel import outcomes_in_parallel
 from shard_router.placement import Placement

@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from drivers.contract import Fence, ShardDriver
+from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
 from drivers.errors import GraphgateError, ShardIdentityError, ShardImpaired, ShardUnavailable
+from drivers.fence import Fence
 from shard_router.backoff import Backoff
 from shard_router.catalog_port import PlacementCatalog
 from shard_router.clock import Clock, SystemClock

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from drivers.contract import Fence, GroupRef
 from drivers.errors import GraphgateError
+from drivers.fence import Fence, GroupRef
 
 
 @dataclass(frozen=True, slots=True)

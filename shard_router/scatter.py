@@ -8,11 +8,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
-from drivers.contract import ExpandedEdge, ExpandQuery, ExpandRead, Fence, RowsRead, ScoredRow
 from drivers.deadline import Deadline
+from drivers.fence import Fence
 from drivers.filters import NO_FILTER, RowFilter
 from drivers.graph_model import AnyRow, Kind, Vector
+from drivers.reads import RowsRead
 from drivers.row_key import RowKey
+from drivers.search_reads import ExpandedEdge, ExpandQuery, ExpandRead, ScoredRow
 from shard_router.candidates import (
     KEYWORD_ROWS_MAX,
     CandidateQuery,

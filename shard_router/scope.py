@@ -3,9 +3,10 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from drivers.contract import Fence, GroupRef, ShardDriver
+from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
 from drivers.errors import GraphgateError
+from drivers.fence import Fence, GroupRef
 from shard_router.errors import PlacementLost, ScopeTooLarge
 from shard_router.fan_out import FanOut
 from shard_router.fleet import Fleet

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from drivers.contract import Engine, Fence, GroupRef
 from drivers.errors import GraphgateError
+from drivers.fence import Engine, Fence, GroupRef
 from shard_router.partial import PartialPolicy, ShardOutcome, ShardStatus, coverage, status_of
 from shard_router.routing import Located
 

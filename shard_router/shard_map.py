@@ -8,7 +8,7 @@ from typing import Self
 
 import orjson
 
-from drivers.contract import Engine
+from drivers.fence import Engine
 from shard_router.errors import NoShardTakesGroups
 from shard_router.ring import HashRing, RingMember
 

@@ -6,9 +6,10 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequenc
 from dataclasses import replace
 from functools import partial
 
-from drivers.contract import Fence, GroupRef, ShardDriver
+from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
 from drivers.errors import GraphgateError, ShardTimeout
+from drivers.fence import Fence, GroupRef
 from shard_router.errors import PlacementUnsettled
 from shard_router.fan_out import ShardCall
 from shard_router.router import Router

@@ -14,45 +14,31 @@ from unicodedata import category
 
 import numpy as np
 
-from drivers.contract import (
-    ROWS_PER_WRITE_MAX,
-    SCHEMA_VERSION,
-    Changes,
-    Engine,
-    ExpandedEdge,
-    ExpandQuery,
-    ExpandRead,
-    Fence,
-    GroupRef,
-    ImageRequest,
-    Images,
-    IncidentEdge,
-    KeywordHit,
-    KeywordQuery,
-    KeywordRead,
-    ListOrder,
-    ListQuery,
-    PathQuery,
-    PathsRead,
-    RowsRead,
-    SchemaItem,
-    SchemaReport,
-    ScoredRow,
-    SemanticQuery,
-    SemanticRead,
-    ShardMarker,
-    TermClause,
-    Tombstone,
-    WriteOutcome,
-    WritePlan,
-)
+from drivers.contract import SchemaItem, SchemaReport
 from drivers.deadline import Deadline
 from drivers.errors import RowLimitExceeded
+from drivers.fence import SCHEMA_VERSION, Engine, Fence, GroupRef, ShardMarker
 from drivers.filters import matches
 from drivers.graph_model import Community, Entity, Episode, Fact, Kind, Vector
 from drivers.path_search import shortest_paths
+from drivers.reads import Changes, ListOrder, ListQuery, RowsRead, Tombstone
 from drivers.row_codec import kind_of, term_count_of
 from drivers.row_key import RowKey
+from drivers.search_reads import (
+    ExpandedEdge,
+    ExpandQuery,
+    ExpandRead,
+    KeywordHit,
+    KeywordQuery,
+    KeywordRead,
+    PathQuery,
+    PathsRead,
+    ScoredRow,
+    SemanticQuery,
+    SemanticRead,
+    TermClause,
+)
+from drivers.write_plan import ROWS_PER_WRITE_MAX, ImageRequest, Images, IncidentEdge, WriteOutcome, WritePlan
 from tests.model_group import GroupState, apply_plan, every_kind, incident, read, vector_of
 
 SCHEMA_ITEMS = tuple(f"range:{kind}(pk)" for kind in Kind)

@@ -3,18 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from drivers.contract import (
-    EmbeddingSpec,
-    Fence,
-    FenceState,
-    KindStats,
-    OpRecord,
-    RowPut,
-    VectorChange,
-    WriteOutcome,
-    WritePlan,
-    WriteStatus,
-)
+from drivers.fence import EmbeddingSpec, Fence, FenceState, KindStats
 from drivers.graph_model import (
     EDGE_KINDS,
     ENDPOINT_KINDS,
@@ -29,6 +18,7 @@ from drivers.graph_model import (
     Vector,
 )
 from drivers.row_codec import kind_of
+from drivers.write_plan import OpRecord, RowPut, VectorChange, WriteOutcome, WritePlan, WriteStatus
 
 type KindAndUuid = tuple[Kind, str]
 type AnyEdge = Fact | Mention | Membership | SagaEpisode | NextEpisode

@@ -5,7 +5,6 @@ No fence, no version, no guard, no operation record, no statistics: what the eng
 
 from collections.abc import Sequence
 
-from drivers.contract import RowPut, VectorChange
 from drivers.deadline import Deadline
 from drivers.falkordb.client import GraphClient
 from drivers.falkordb.graphs import pooled_graph
@@ -13,6 +12,7 @@ from drivers.falkordb.parameters import Verbatim
 from drivers.falkordb.settings import FalkorDBSettings
 from drivers.falkordb.write import DEFAULT_SLOT, row_text
 from drivers.graph_model import Entity, Fact
+from drivers.write_plan import RowPut, VectorChange
 
 _SET = f"SET n += row.p, n.created_at = $now, n.version = 1, n.{DEFAULT_SLOT} = vecf32(row.v)"
 _ENTITIES = f"UNWIND $rows AS row MERGE (n:Entity {{pk: row.p.pk}}) {_SET}"

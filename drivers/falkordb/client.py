@@ -6,7 +6,6 @@ from typing import Any, cast
 
 import hiredis
 
-from drivers.contract import ShardMarker
 from drivers.deadline import Deadline
 from drivers.errors import (
     OutcomeUnknown,
@@ -23,6 +22,7 @@ from drivers.falkordb.pool import ConnectionPool
 from drivers.falkordb.queries import READ_MARKER
 from drivers.falkordb.records import records
 from drivers.falkordb.settings import FalkorDBSettings
+from drivers.fence import ShardMarker
 from drivers.fence_codec import decode_marker
 from drivers.marker_proof import REPLACED, proves
 

@@ -2,36 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 
-from drivers.contract import (
-    POOLED,
-    Changes,
-    Engine,
-    ExpandQuery,
-    ExpandRead,
-    Fence,
-    GroupRef,
-    ImageRequest,
-    Images,
-    KeywordQuery,
-    KeywordRead,
-    ListQuery,
-    PathQuery,
-    PathsRead,
-    RowsRead,
-    SchemaReport,
-    SemanticQuery,
-    SemanticRead,
-    ShardMarker,
-    WriteOutcome,
-    WritePlan,
-)
+from drivers.contract import SchemaReport
 from drivers.deadline import Deadline
 from drivers.falkordb import fences, queries, read, schema, search, write
 from drivers.falkordb.client import GraphClient
 from drivers.falkordb.graphs import MARKER_GRAPH, graph_of, pooled_graphs
 from drivers.falkordb.settings import FalkorDBSettings
+from drivers.fence import POOLED, Engine, Fence, GroupRef, ShardMarker
 from drivers.graph_model import Kind
 from drivers.path_search import shortest_paths
+from drivers.reads import Changes, ListQuery, RowsRead
+from drivers.search_reads import (
+    ExpandQuery,
+    ExpandRead,
+    KeywordQuery,
+    KeywordRead,
+    PathQuery,
+    PathsRead,
+    SemanticQuery,
+    SemanticRead,
+)
+from drivers.write_plan import ImageRequest, Images, WriteOutcome, WritePlan
 
 
 class FalkorDBDriver:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
-from drivers.contract import Fence, GroupRef, ShardMarker
 from drivers.deadline import Deadline
 from drivers.errors import EngineRefused
 from drivers.falkordb import queries
@@ -11,6 +10,7 @@ from drivers.falkordb.client import GraphClient
 from drivers.falkordb.errors import ALREADY_INDEXED
 from drivers.falkordb.fan_out import over_graphs
 from drivers.falkordb.graphs import MARKER_GRAPH, OWN_PREFIX, by_graph, pooled_graphs
+from drivers.fence import Fence, GroupRef, ShardMarker
 from drivers.fence_codec import decode_fence, decode_marker, encode_fence, encode_marker
 
 

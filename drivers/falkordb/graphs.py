@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 
-from drivers.contract import POOLED, GroupRef
+from drivers.fence import POOLED, GroupRef
 
 MARKER_GRAPH = "graphgate"
 POOL_PREFIX = "graphgate:pool:"

@@ -14,7 +14,7 @@ Facts of FalkorDB 4.22 that the texts of this package rest on, each held by a te
 
 from collections.abc import Iterable
 
-from drivers.contract import FenceState
+from drivers.fence import FenceState
 from drivers.fence_codec import FENCE_COLUMNS, MARKER_COLUMNS
 from drivers.graph_model import EDGE_KINDS, Kind
 from drivers.row_codec import COLUMNS, LABEL

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from functools import cache
 
-from drivers.contract import ListOrder
 from drivers.falkordb.queries import (
     FENCE_OF_GROUP,
     FENCES_OF_GROUPS,
@@ -14,6 +13,7 @@ from drivers.falkordb.queries import (
     union,
 )
 from drivers.graph_model import EDGE_KINDS, TEXT_KINDS, Kind
+from drivers.reads import ListOrder
 from drivers.row_codec import LABEL
 
 TOMBSTONE = "TOMBSTONE"

@@ -14,7 +14,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
-from drivers.contract import WriteStatus
 from drivers.falkordb.queries import (
     FENCE_OF_GROUP,
     cells,
@@ -26,6 +25,7 @@ from drivers.falkordb.queries import (
 from drivers.fence_codec import FENCE_COLUMNS, STATS_PROPERTIES
 from drivers.graph_model import EDGE_KINDS, ENDPOINT_KINDS, NODE_KINDS, TEXT_KINDS, Kind
 from drivers.row_codec import LABEL
+from drivers.write_plan import WriteStatus
 
 OPERATION = "OPERATION"
 ENDPOINT = "ENDPOINT"

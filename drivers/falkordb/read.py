@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from drivers.contract import Changes, Fence, GroupRef, ListQuery, RowsRead, Tombstone
 from drivers.deadline import Deadline
 from drivers.errors import SchemaNotReady
 from drivers.falkordb import queries_read as texts
@@ -14,7 +13,9 @@ from drivers.falkordb.graphs import graph_of
 from drivers.falkordb.parameters import Parameter, Verbatim, strings_text
 from drivers.falkordb.queries import FENCE_OF_GROUP
 from drivers.falkordb.write import DEFAULT_SLOT, slot_of
+from drivers.fence import Fence, GroupRef
 from drivers.graph_model import TEXT_KINDS, AnyRow, Kind, Vector
+from drivers.reads import Changes, ListQuery, RowsRead, Tombstone
 from drivers.row_codec import COLUMNS, decode, pk
 
 READS_PER_CALL_MAX = 3

@@ -11,12 +11,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import cast
 
-from drivers.contract import Engine, SchemaItem, SchemaReport
+from drivers.contract import SchemaItem, SchemaReport
 from drivers.deadline import Deadline
 from drivers.errors import EngineRefused, SchemaNotReady
 from drivers.falkordb.client import GraphClient
 from drivers.falkordb.errors import ALREADY_INDEXED, NO_SUCH_INDEX
 from drivers.falkordb.fan_out import over_graphs
+from drivers.fence import Engine
 from drivers.graph_model import EDGE_KINDS, TEXT_KINDS, Kind
 from drivers.row_codec import LABEL
 

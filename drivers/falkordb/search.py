@@ -7,21 +7,6 @@ from heapq import merge
 from itertools import batched, islice
 from typing import NamedTuple
 
-from drivers.contract import (
-    EXPANDED_KINDS,
-    ExpandedEdge,
-    ExpandQuery,
-    ExpandRead,
-    Fence,
-    GroupRef,
-    KeywordHit,
-    KeywordQuery,
-    KeywordRead,
-    ScoredRow,
-    SemanticQuery,
-    SemanticRead,
-    TermClause,
-)
 from drivers.deadline import Deadline
 from drivers.errors import SchemaNotReady
 from drivers.falkordb import queries_search as texts
@@ -32,12 +17,26 @@ from drivers.falkordb.graphs import by_graph, graph_of
 from drivers.falkordb.parameters import Parameter
 from drivers.falkordb.schema import INDEX_READY
 from drivers.falkordb.write import DEFAULT_SLOT, slot_of
+from drivers.fence import Fence, GroupRef
 from drivers.filter_parameters import filter_parameters
 from drivers.filters import NO_FILTER, RowFilter
 from drivers.graph_model import Kind
 from drivers.group_key import group_key
 from drivers.row_codec import pk
 from drivers.row_key import RowKey
+from drivers.search_reads import (
+    EXPANDED_KINDS,
+    ExpandedEdge,
+    ExpandQuery,
+    ExpandRead,
+    KeywordHit,
+    KeywordQuery,
+    KeywordRead,
+    ScoredRow,
+    SemanticQuery,
+    SemanticRead,
+    TermClause,
+)
 
 GROUPS_PER_CLAUSE_MAX = 25
 """Groups that one fulltext query names. Each hit's group is looked up in this list, so that 500 groups

@@ -6,22 +6,6 @@ from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
-from drivers.contract import (
-    ROWS_PER_WRITE_MAX,
-    EmbeddingSpec,
-    GroupRef,
-    ImageRequest,
-    Images,
-    IncidentEdge,
-    OpRecord,
-    RowDrop,
-    RowPut,
-    VectorChange,
-    WriteOutcome,
-    WritePlan,
-    WriteStatus,
-    write_weight,
-)
 from drivers.deadline import Deadline
 from drivers.errors import RowLimitExceeded, WriteTooHeavy
 from drivers.falkordb import queries_write as texts
@@ -36,6 +20,7 @@ from drivers.falkordb.parameters import (
     vector_text,
 )
 from drivers.falkordb.queries import FENCE
+from drivers.fence import EmbeddingSpec, GroupRef
 from drivers.fence_codec import FENCE_COLUMNS, decode_fence, encode_embeddings, encode_stats
 from drivers.graph_model import (
     EDGE_KINDS,
@@ -50,6 +35,20 @@ from drivers.graph_model import (
     SagaEpisode,
 )
 from drivers.row_codec import LABEL, decode, encode, kind_of, pk, tombstone_pk
+from drivers.write_plan import (
+    ROWS_PER_WRITE_MAX,
+    ImageRequest,
+    Images,
+    IncidentEdge,
+    OpRecord,
+    RowDrop,
+    RowPut,
+    VectorChange,
+    WriteOutcome,
+    WritePlan,
+    WriteStatus,
+    write_weight,
+)
 
 _KIND_OF_TYPE: Mapping[str, Kind] = {LABEL[kind]: kind for kind in EDGE_KINDS}
 AnyEdge = Fact | Mention | Membership | SagaEpisode | NextEpisode

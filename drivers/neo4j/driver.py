@@ -2,29 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from drivers.contract import (
-    Changes,
-    Engine,
-    ExpandQuery,
-    ExpandRead,
-    Fence,
-    GroupRef,
-    ImageRequest,
-    Images,
-    KeywordQuery,
-    KeywordRead,
-    ListQuery,
-    PathQuery,
-    PathsRead,
-    RowsRead,
-    SchemaReport,
-    SemanticQuery,
-    SemanticRead,
-    ShardMarker,
-    WriteOutcome,
-    WritePlan,
-)
+from drivers.contract import SchemaReport
 from drivers.deadline import Deadline
+from drivers.fence import Engine, Fence, GroupRef, ShardMarker
 from drivers.graph_model import Kind
 from drivers.marker_proof import proves
 from drivers.neo4j.client import Neo4jClient
@@ -36,6 +16,18 @@ from drivers.neo4j.settings import Neo4jSettings
 from drivers.neo4j.write_lane import ROWS_MAX, WriteLane
 from drivers.neo4j.writes import Writes
 from drivers.path_search import shortest_paths
+from drivers.reads import Changes, ListQuery, RowsRead
+from drivers.search_reads import (
+    ExpandQuery,
+    ExpandRead,
+    KeywordQuery,
+    KeywordRead,
+    PathQuery,
+    PathsRead,
+    SemanticQuery,
+    SemanticRead,
+)
+from drivers.write_plan import ImageRequest, Images, WriteOutcome, WritePlan
 
 
 class Neo4jDriver:

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from drivers.contract import Fence, GroupRef, ShardMarker
 from drivers.deadline import Deadline
+from drivers.fence import Fence, GroupRef, ShardMarker
 from drivers.fence_codec import decode_fence, decode_marker, encode_fence, encode_marker
 from drivers.neo4j import records
 from drivers.neo4j.client import Neo4jClient, to_any_server

@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from drivers.contract import ROWS_PER_WRITE_MAX, RowPut, VectorChange, WritePlan
 from drivers.errors import RowLimitExceeded, VectorDimensionMismatch
 from drivers.fence_codec import encode_embeddings, encode_stats
 from drivers.graph_model import (
@@ -21,6 +20,7 @@ from drivers.graph_model import (
 from drivers.neo4j.queries_write import WriteShape, shape_for
 from drivers.neo4j.records import slot_of
 from drivers.row_codec import encode, kind_of, pk, tombstone_pk
+from drivers.write_plan import ROWS_PER_WRITE_MAX, RowPut, VectorChange, WritePlan
 
 type ByKind = dict[Kind, list[Any]]
 

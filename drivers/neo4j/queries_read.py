@@ -6,7 +6,6 @@ rows together, in the order of their uuids, and serves lists and scans of a grou
 
 from functools import cache
 
-from drivers.contract import ListOrder
 from drivers.graph_model import Kind
 from drivers.neo4j.queries import (
     FENCE_OR_NULL,
@@ -17,6 +16,7 @@ from drivers.neo4j.queries import (
     row_by_pk,
     row_values,
 )
+from drivers.reads import ListOrder
 from drivers.row_codec import LABEL
 
 FIRST_PK_SUFFIX = "/"

@@ -10,17 +10,9 @@ reads that writes and moves are computed from are not affected, for they wait fo
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from drivers.contract import (
-    ROWS_PER_READ_MAX,
-    Changes,
-    GroupRef,
-    ListCursor,
-    ListQuery,
-    RowsRead,
-    Tombstone,
-)
 from drivers.deadline import Deadline
 from drivers.errors import RowLimitExceeded, ShardUnavailable
+from drivers.fence import GroupRef
 from drivers.graph_model import EDGE_KINDS, INT64_MAX, AnyRow, Kind
 from drivers.neo4j import records
 from drivers.neo4j.client import Neo4jClient, Record
@@ -32,6 +24,7 @@ from drivers.neo4j.queries_read import (
     rows_text,
 )
 from drivers.neo4j.queries_write import LOCKED_VERSION
+from drivers.reads import ROWS_PER_READ_MAX, Changes, ListCursor, ListQuery, RowsRead, Tombstone
 from drivers.row_codec import pk
 
 _BEFORE_ALL = ListCursor(uuid="", created_at=INT64_MAX)

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from drivers.contract import EmbeddingSpec, Fence, OpRecord
+from drivers.fence import EmbeddingSpec, Fence
 from drivers.fence_codec import decode_fence
 from drivers.graph_model import AnyRow, Kind, Vector
 from drivers.row_codec import COLUMNS, LABEL, decode
+from drivers.write_plan import OpRecord
 
 KIND_OF_LABEL: Mapping[str, Kind] = {label: kind for kind, label in LABEL.items()}
 

@@ -6,9 +6,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from drivers.contract import POOLED, Engine, SchemaItem, SchemaReport
+from drivers.contract import SchemaItem, SchemaReport
 from drivers.deadline import Deadline
 from drivers.errors import DeadlinePassed, SchemaNotReady, ShardImpaired, ShardTimeout
+from drivers.fence import POOLED, Engine
 from drivers.neo4j.client import Neo4jClient
 from drivers.neo4j.queries import LargeStatement
 from drivers.neo4j.queries_write import CORE, IMAGES, ROWS, write_statement

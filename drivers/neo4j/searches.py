@@ -6,21 +6,9 @@ from itertools import batched
 from typing import Any, NamedTuple
 from unicodedata import category
 
-from drivers.contract import (
-    ExpandedEdge,
-    ExpandQuery,
-    ExpandRead,
-    Fence,
-    GroupRef,
-    KeywordHit,
-    KeywordQuery,
-    KeywordRead,
-    ScoredRow,
-    SemanticQuery,
-    SemanticRead,
-)
 from drivers.deadline import Deadline
 from drivers.errors import ShardImpaired
+from drivers.fence import Fence, GroupRef
 from drivers.filter_parameters import filter_parameters
 from drivers.filters import NO_FILTER, RowFilter
 from drivers.graph_model import Kind
@@ -33,6 +21,17 @@ from drivers.neo4j.queries_search import expand_text, keyword_text, semantic_tex
 from drivers.neo4j.schema_rules import FULLTEXT_NAME
 from drivers.row_codec import pk
 from drivers.row_key import RowKey
+from drivers.search_reads import (
+    ExpandedEdge,
+    ExpandQuery,
+    ExpandRead,
+    KeywordHit,
+    KeywordQuery,
+    KeywordRead,
+    ScoredRow,
+    SemanticQuery,
+    SemanticRead,
+)
 
 _CLAUSES_MAX = 1_024
 """Lucene refuses a query with more clauses; each group and each term is one."""

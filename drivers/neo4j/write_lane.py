@@ -17,7 +17,6 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from drivers.contract import GroupRef, WriteOutcome, WritePlan
 from drivers.deadline import Deadline
 from drivers.errors import (
     EngineRefused,
@@ -30,8 +29,10 @@ from drivers.errors import (
     ShardUnavailable,
     VectorDimensionMismatch,
 )
+from drivers.fence import GroupRef
 from drivers.neo4j import parameters
 from drivers.neo4j.writes import Writes
+from drivers.write_plan import WriteOutcome, WritePlan
 
 ROWS_MAX = 32
 """Rows of one write in the lane. A larger one has little to share and would make the others wait; it goes by

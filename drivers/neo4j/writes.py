@@ -3,9 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from drivers.contract import (
+from drivers.deadline import Deadline
+from drivers.errors import RowLimitExceeded
+from drivers.fence import GroupRef
+from drivers.graph_model import NODE_KINDS, AnyRow, Kind
+from drivers.neo4j import parameters, records
+from drivers.neo4j.client import Neo4jClient, Record
+from drivers.neo4j.queries_write import IMAGES, write_statement
+from drivers.row_codec import pk
+from drivers.write_plan import (
     ROWS_PER_WRITE_MAX,
-    GroupRef,
     ImageRequest,
     Images,
     IncidentEdge,
@@ -13,13 +20,6 @@ from drivers.contract import (
     WritePlan,
     WriteStatus,
 )
-from drivers.deadline import Deadline
-from drivers.errors import RowLimitExceeded
-from drivers.graph_model import NODE_KINDS, AnyRow, Kind
-from drivers.neo4j import parameters, records
-from drivers.neo4j.client import Neo4jClient, Record
-from drivers.neo4j.queries_write import IMAGES, write_statement
-from drivers.row_codec import pk
 
 
 class Writes:

@@ -1,7 +1,7 @@
 """What can go wrong in a benchmark."""
 
-from drivers.contract import WriteStatus
 from drivers.errors import GraphgateError
+from drivers.write_plan import WriteStatus
 
 
 class BenchWriteRefused(GraphgateError):

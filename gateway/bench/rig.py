@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from drivers.contract import Engine, ShardDriver
+from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
 from drivers.falkordb.graphs import pooled_graph, pooled_graphs
+from drivers.fence import Engine
 from gateway.assembly import make_driver
 from gateway.bench.variants import BareLoop
 from gateway.embedded import EmbeddedFleet

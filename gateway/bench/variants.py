@@ -5,21 +5,11 @@ import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from drivers.contract import (
-    EmbeddingSpec,
-    Fence,
-    FenceState,
-    GroupRef,
-    KindStats,
-    OpRecord,
-    RowPut,
-    ShardDriver,
-    VectorChange,
-    WritePlan,
-    WriteStatus,
-)
+from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
+from drivers.fence import EmbeddingSpec, Fence, FenceState, GroupRef, KindStats
 from drivers.graph_model import Entity, Fact, Kind
+from drivers.write_plan import OpRecord, RowPut, VectorChange, WritePlan, WriteStatus
 from gateway.bench.errors import BenchWriteRefused
 from gateway.bench.random_rows import DIMENSION
 from gateway.loopback.client import GatewayClient

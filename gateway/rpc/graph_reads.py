@@ -3,20 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from drivers.contract import (
-    PATH_HOPS_MAX,
-    PATHS_MAX,
-    ExpandQuery,
-    GraphPath,
-    PathQuery,
-    PathsRead,
-    RowsRead,
-    ShardDriver,
-)
+from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
 from drivers.filters import RowFilter
 from drivers.graph_model import Entity, Fact, Kind
+from drivers.reads import RowsRead
 from drivers.row_key import RowKey
+from drivers.search_reads import PATH_HOPS_MAX, PATHS_MAX, ExpandQuery, GraphPath, PathQuery, PathsRead
 from gateway.rpc.call import CallLimits
 from gateway.rpc.errors import VersionNotReached
 from gateway.rpc.filter_reading import held_facts, row_filter

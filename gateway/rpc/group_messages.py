@@ -1,6 +1,6 @@
 """Groups as messages."""
 
-from drivers.contract import Fence
+from drivers.fence import Fence
 from drivers.graph_model import Kind
 from gateway.rpc.row_messages import ROW_KIND, timestamp
 from graphgate.v1 import graph_pb2 as pb

@@ -1,8 +1,9 @@
 """The episodes that support a fact, page by page in the fact's own order."""
 
-from drivers.contract import RowsRead, ShardDriver
+from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
 from drivers.graph_model import Fact, Kind
+from drivers.reads import RowsRead
 from gateway.rpc import page_token
 from gateway.rpc.row_reads import Page, RowReads, check_read, checked_fence, owned, page_size
 from gateway.rpc.validation import Violations

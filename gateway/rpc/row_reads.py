@@ -4,17 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from drivers.contract import (
-    Anchor,
-    Fence,
-    ListCursor,
-    ListOrder,
-    ListQuery,
-    RowsRead,
-    ShardDriver,
-)
+from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
+from drivers.fence import Fence
 from drivers.graph_model import AnyRow, Edge, Kind
+from drivers.reads import Anchor, ListCursor, ListOrder, ListQuery, RowsRead
 from gateway.rpc import page_token
 from gateway.rpc.call import CallLimits
 from gateway.rpc.errors import ReplyTooLarge, VersionNotReached

@@ -5,7 +5,7 @@ from typing import cast
 
 from google.protobuf.duration_pb2 import Duration
 
-from drivers.contract import Engine
+from drivers.fence import Engine
 from drivers.graph_model import Community, Entity, Episode, Fact, Kind
 from gateway.rpc.read_mask import ReadMask
 from gateway.rpc.row_messages import (

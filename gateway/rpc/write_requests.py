@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 
-from drivers.contract import ROWS_PER_WRITE_MAX
 from drivers.graph_model import AnyRow, Fact, Kind, NextEpisode, SagaEpisode
 from drivers.row_codec import kind_of
+from drivers.write_plan import ROWS_PER_WRITE_MAX
 from gateway.rpc.row_messages import KIND_OF_MESSAGE
 from gateway.rpc.row_reading import RowReader, mention
 from gateway.rpc.validation import LABEL_CHARS_MAX, Violations, shown

@@ -4,10 +4,11 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 
-from drivers.contract import GroupRef, ScoredRow
 from drivers.deadline import Deadline
+from drivers.fence import GroupRef
 from drivers.filters import RowFilter
 from drivers.graph_model import Kind
+from drivers.search_reads import ScoredRow
 from gateway.search.analyzer import analyze
 from gateway.search.query_vector import Fit, QueryVector, fit_of
 from gateway.search.request import WINDOW_MIN, ResultSpec, Search

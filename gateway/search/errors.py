@@ -4,8 +4,8 @@ GraphgateError
  +- QueryVectorUnfit   the query's vector is comparable with no vector of the scope
 """
 
-from drivers.contract import EmbeddingSpec
 from drivers.errors import GraphgateError
+from drivers.fence import EmbeddingSpec
 from drivers.graph_model import Kind
 
 

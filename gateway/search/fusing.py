@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from drivers.contract import ScoredRow
 from drivers.row_key import RowKey
+from drivers.search_reads import ScoredRow
 from gateway.search.request import ResultSpec
 from gateway.search.result import MethodPlace, RankedRow
 from shard_router.candidates import Candidates

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
 
-from drivers.contract import ExpandedEdge
 from drivers.deadline import Deadline
 from drivers.filters import NO_FILTER, RowFilter, matches
 from drivers.graph_model import AnyRow, Fact, Kind
 from drivers.row_key import RowKey
+from drivers.search_reads import ExpandedEdge
 from gateway.search.request import ResultSpec, Search
 from gateway.search.result import EmptyReason, RankedRow, WalkReport
 from gateway.search.walk import Edges, Expand, Walk, over_mentions, ranked, walk_facts

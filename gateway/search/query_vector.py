@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from drivers.contract import EmbeddingSpec, Fence
 from drivers.deadline import Deadline
+from drivers.fence import EmbeddingSpec, Fence
 from drivers.graph_model import Kind, Vector
 from gateway.embedding.port import Embedder
 from gateway.search.errors import QueryVectorUnfit

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from drivers.contract import EmbeddingSpec, Engine
+from drivers.fence import EmbeddingSpec, Engine
 from drivers.graph_model import AnyRow, Kind
 from drivers.row_key import RowKey
 from shard_router.fusion import FusedHit, Method

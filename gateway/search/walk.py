@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import fsum
 
-from drivers.contract import ExpandedEdge
 from drivers.row_key import RowKey
+from drivers.search_reads import ExpandedEdge
 from gateway.search.result import RankedRow
 from shard_router.fusion import SCORE_DECIMALS
 

@@ -15,8 +15,8 @@ GraphgateError
 
 from collections.abc import Sequence
 
-from drivers.contract import EmbeddingSpec
 from drivers.errors import GraphgateError
+from drivers.fence import EmbeddingSpec
 from drivers.graph_model import Kind
 
 UUIDS_NAMED_MAX = 20

@@ -9,7 +9,8 @@ back as CONFLICT and costs one statement; a right one saves a read of every row,
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from drivers.contract import Fence, ImageRequest, Images
+from drivers.fence import Fence
+from drivers.write_plan import ImageRequest, Images
 from gateway.writes.intent import WriteIntent, WriteMode
 
 GROUPS_MAX = 10_000

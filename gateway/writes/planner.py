@@ -9,18 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import cast
 
-from drivers.contract import (
-    ROWS_PER_WRITE_MAX,
-    EmbeddingSpec,
-    ImageRequest,
-    Images,
-    KindStats,
-    OpRecord,
-    RowDrop,
-    RowPut,
-    VectorChange,
-    WritePlan,
-)
+from drivers.fence import EmbeddingSpec, KindStats
 from drivers.graph_model import (
     EDGE_KINDS,
     ENDPOINT_KINDS,
@@ -37,6 +26,16 @@ from drivers.graph_model import (
     Vector,
 )
 from drivers.row_codec import kind_of, term_count_of
+from drivers.write_plan import (
+    ROWS_PER_WRITE_MAX,
+    ImageRequest,
+    Images,
+    OpRecord,
+    RowDrop,
+    RowPut,
+    VectorChange,
+    WritePlan,
+)
 from gateway.writes.errors import (
     EmbeddingMismatch,
     EndpointsMissing,

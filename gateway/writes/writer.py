@@ -9,18 +9,12 @@ from typing import cast
 
 import orjson
 
-from drivers.contract import (
-    Fence,
-    ImageRequest,
-    Images,
-    OpRecord,
-    ShardDriver,
-    WriteOutcome,
-    WriteStatus,
-)
+from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
+from drivers.fence import Fence
 from drivers.graph_model import Kind, Vector
 from drivers.row_codec import kind_of
+from drivers.write_plan import ImageRequest, Images, OpRecord, WriteOutcome, WriteStatus
 from gateway.embedding.port import Embedder, EmbeddingModel
 from gateway.search.analyzer import analyze
 from gateway.writes import planner

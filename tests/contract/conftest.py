@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from drivers.contract import POOLED, Fence, FenceState, GroupRef, ShardDriver
+from drivers.contract import ShardDriver
 from drivers.falkordb import FalkorDBDriver, FalkorDBSettings
+from drivers.fence import POOLED, Fence, FenceState, GroupRef
 from drivers.neo4j import Neo4jDriver, Neo4jSettings
 from tests.contract.probes import FalkorDBProbe, ModelProbe, Neo4jProbe, Probe
 from tests.contract.subject import SHARD_ID, InterleavedModel, Subject, found

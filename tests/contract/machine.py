@@ -3,17 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from drivers.contract import (
-    ExpandQuery,
-    KeywordQuery,
-    ListCursor,
-    SemanticQuery,
-    WriteOutcome,
-    WritePlan,
-    WriteStatus,
-)
 from drivers.graph_model import Kind
+from drivers.reads import ListCursor
 from drivers.row_codec import kind_of
+from drivers.search_reads import ExpandQuery, KeywordQuery, SemanticQuery
+from drivers.write_plan import WriteOutcome, WritePlan, WriteStatus
 from gateway.writes.errors import WriteRefused
 from gateway.writes.intent import WriteMode
 from tests.contract.programs import (

@@ -6,10 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from hypothesis import strategies as st
 
-from drivers.contract import (
-    Anchor,
-    ListOrder,
-)
 from drivers.graph_model import (
     EDGE_KINDS,
     ENDPOINT_KINDS,
@@ -31,6 +27,7 @@ from drivers.graph_model import (
     Timestamp,
     Vector,
 )
+from drivers.reads import Anchor, ListOrder
 from drivers.row_codec import kind_of
 from gateway.writes.intent import WriteMode
 from tests.contract.rows import random_vector

@@ -1,7 +1,7 @@
 """A refused write, and a group with enough in it to be refused."""
 
-from drivers.contract import WritePlan, WriteStatus
 from drivers.graph_model import Entity
+from drivers.write_plan import WritePlan, WriteStatus
 from tests.contract.probes import Probe
 from tests.contract.rows import entity, fact, vector
 from tests.contract.tenant import Tenant

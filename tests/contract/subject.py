@@ -5,7 +5,8 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from drivers.contract import SCHEMA_VERSION, RootMember, ShardDriver, ShardMarker
+from drivers.contract import ShardDriver
+from drivers.fence import SCHEMA_VERSION, RootMember, ShardMarker
 from tests.contract.probes import Probe
 from tests.contract.tenant import schema_time, soon
 from tests.model_driver import ModelDriver

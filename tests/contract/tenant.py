@@ -4,26 +4,13 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from drivers.contract import (
-    ROWS_PER_READ_MAX,
-    Anchor,
-    Changes,
-    Fence,
-    GroupRef,
-    Images,
-    KindStats,
-    ListCursor,
-    ListOrder,
-    ListQuery,
-    RowsRead,
-    ShardDriver,
-    WriteOutcome,
-    WritePlan,
-    WriteStatus,
-)
+from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
+from drivers.fence import Fence, GroupRef, KindStats
 from drivers.graph_model import AnyRow, Kind, Vector
+from drivers.reads import ROWS_PER_READ_MAX, Anchor, Changes, ListCursor, ListOrder, ListQuery, RowsRead
 from drivers.row_codec import term_count_of
+from drivers.write_plan import Images, WriteOutcome, WritePlan, WriteStatus
 from gateway.search.analyzer import analyze
 from gateway.writes import planner
 from gateway.writes.intent import RowChange, WriteIntent, WriteMode

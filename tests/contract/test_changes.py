@@ -4,9 +4,12 @@ import asyncio
 import random
 from dataclasses import replace
 
-from drivers.contract import Changes, Fence, FenceState, GroupRef, ShardDriver, WriteStatus
+from drivers.contract import ShardDriver
+from drivers.fence import Fence, FenceState, GroupRef
 from drivers.graph_model import AnyRow, Kind
+from drivers.reads import Changes
 from drivers.row_codec import kind_of
+from drivers.write_plan import WriteStatus
 from tests.contract.conftest import OpenTenant
 from tests.contract.rows import Canonical, canonical, entity, fact, new_uuid, one_of_each, vector
 from tests.contract.tenant import Tenant, soon

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.contract import Anchor, EmbeddingSpec, KindStats, WritePlan, WriteStatus
+from drivers.fence import EmbeddingSpec, KindStats
 from drivers.graph_model import Entity, Kind
+from drivers.reads import Anchor
+from drivers.write_plan import WritePlan, WriteStatus
 from tests.contract.probes import Probe
 from tests.contract.refusals import busy, refused
 from tests.contract.rows import entity, episode, fact, mention, new_uuid, one_of_each, vector

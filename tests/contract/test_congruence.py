@@ -11,7 +11,8 @@ import secrets
 import pytest
 from hypothesis import HealthCheck, given, note, settings
 
-from drivers.contract import POOLED, Fence, FenceState, GroupRef, ShardDriver
+from drivers.contract import ShardDriver
+from drivers.fence import POOLED, Fence, FenceState, GroupRef
 from tests.contract.machine import Machine
 from tests.contract.programs import Step, programs
 from tests.contract.tenant import Tenant, soon

@@ -8,22 +8,14 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.contract import (
-    ExpandQuery,
-    Fence,
-    FenceState,
-    GroupRef,
-    ImageRequest,
-    KeywordQuery,
-    ListQuery,
-    PathQuery,
-    SemanticQuery,
-    ShardDriver,
-    ShardMarker,
-)
+from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
 from drivers.errors import DeadlinePassed
+from drivers.fence import Fence, FenceState, GroupRef, ShardMarker
 from drivers.graph_model import Kind
+from drivers.reads import ListQuery
+from drivers.search_reads import ExpandQuery, KeywordQuery, PathQuery, SemanticQuery
+from drivers.write_plan import ImageRequest
 from tests.contract.probes import Probe
 from tests.contract.rows import entity, new_uuid, vector
 from tests.contract.tenant import Tenant, soon

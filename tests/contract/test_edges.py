@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.contract import Anchor, KindStats, RowDrop, WriteStatus
+from drivers.fence import KindStats
 from drivers.graph_model import (
     Edge,
     Fact,
     Kind,
 )
+from drivers.reads import Anchor
+from drivers.write_plan import RowDrop, WriteStatus
 from tests.contract.rows import (
     entity,
     episode,

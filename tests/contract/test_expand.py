@@ -1,7 +1,7 @@
 """One hop along the graph, bounded per entity."""
 
-from drivers.contract import ExpandedEdge, ExpandQuery, ExpandRead
 from drivers.graph_model import Community, Kind, Membership
+from drivers.search_reads import ExpandedEdge, ExpandQuery, ExpandRead
 from tests.contract.conftest import OpenTenant
 from tests.contract.rows import entity, episode, fact, mention, new_uuid, uuids
 from tests.contract.tenant import Tenant, soon

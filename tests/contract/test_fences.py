@@ -3,7 +3,8 @@
 import asyncio
 from dataclasses import replace
 
-from drivers.contract import EmbeddingSpec, Fence, FenceState, GroupRef, KindStats, ShardDriver
+from drivers.contract import ShardDriver
+from drivers.fence import EmbeddingSpec, Fence, FenceState, GroupRef, KindStats
 from drivers.graph_model import INT64_MAX, Kind
 from tests.contract.conftest import OpenTenant
 from tests.contract.rows import new_uuid

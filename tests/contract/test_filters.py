@@ -15,18 +15,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, note, settings
 
-from drivers.contract import (
-    ExpandQuery,
-    Fence,
-    FenceState,
-    GroupRef,
-    KeywordQuery,
-    SemanticQuery,
-    ShardDriver,
-)
+from drivers.contract import ShardDriver
+from drivers.fence import Fence, FenceState, GroupRef
 from drivers.filters import matches
 from drivers.graph_model import TEXT_KINDS, Fact, Kind, TextRow, Vector
 from drivers.row_key import RowKey
+from drivers.search_reads import ExpandQuery, KeywordQuery, SemanticQuery
 from tests.contract.filter_worlds import ENTITIES, Question, World, worlds
 from tests.contract.rows import vector
 from tests.contract.tenant import Tenant, soon

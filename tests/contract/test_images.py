@@ -5,10 +5,10 @@ from itertools import batched
 
 import pytest
 
-from drivers.contract import ROWS_PER_WRITE_MAX, ImageRequest, Images, IncidentEdge, WriteStatus
 from drivers.errors import RowLimitExceeded
 from drivers.graph_model import EDGE_KINDS, NODE_KINDS, Kind
 from drivers.row_codec import term_count_of
+from drivers.write_plan import ROWS_PER_WRITE_MAX, ImageRequest, Images, IncidentEdge, WriteStatus
 from tests.contract.rows import canonical, entity, fact, new_uuid, one_of_each, uuids, vector
 from tests.contract.tenant import Tenant, soon
 

@@ -6,8 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.contract import Anchor, ExpandQuery, GroupRef, ImageRequest, KeywordQuery, SemanticQuery
+from drivers.fence import GroupRef
 from drivers.graph_model import Kind
+from drivers.reads import Anchor
+from drivers.search_reads import ExpandQuery, KeywordQuery, SemanticQuery
+from drivers.write_plan import ImageRequest
 from tests.contract.conftest import OpenTenant
 from tests.contract.rows import canonical, entity, fact, new_uuid, one_of_each, vector
 from tests.contract.subject import POOL_GRAPHS

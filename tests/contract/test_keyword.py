@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.contract import GroupRef, KeywordQuery, KeywordRead
+from drivers.fence import GroupRef
 from drivers.graph_model import TEXT_KINDS, AnyRow, Community, Kind
+from drivers.search_reads import KeywordQuery, KeywordRead
 from gateway.search.analyzer import TOKEN_BYTES_MAX, analyze
 from tests.contract.conftest import OpenTenant
 from tests.contract.rows import analysed, entity, episode, fact, new_uuid

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from drivers.contract import POOLED, Fence, FenceState, GroupRef, ShardDriver
+from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
+from drivers.fence import POOLED, Fence, FenceState, GroupRef
 from drivers.filters import NO_FILTER, RowFilter
 from drivers.graph_model import Community, Entity, Fact, Kind
 from drivers.row_key import RowKey

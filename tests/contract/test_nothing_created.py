@@ -5,19 +5,12 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from drivers.contract import (
-    Anchor,
-    ExpandQuery,
-    GroupRef,
-    ImageRequest,
-    KeywordQuery,
-    ListOrder,
-    ListQuery,
-    PathQuery,
-    SemanticQuery,
-    ShardDriver,
-)
+from drivers.contract import ShardDriver
+from drivers.fence import GroupRef
 from drivers.graph_model import Kind
+from drivers.reads import Anchor, ListOrder, ListQuery
+from drivers.search_reads import ExpandQuery, KeywordQuery, PathQuery, SemanticQuery
+from drivers.write_plan import ImageRequest
 from tests.contract.probes import Probe
 from tests.contract.rows import new_uuid, vector
 from tests.contract.tenant import soon

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.contract import ROWS_PER_READ_MAX, Anchor, ListCursor, ListOrder, ListQuery
 from drivers.graph_model import (
     EDGE_KINDS,
     ENDPOINT_KINDS,
@@ -19,6 +18,7 @@ from drivers.graph_model import (
     Saga,
     SagaEpisode,
 )
+from drivers.reads import ROWS_PER_READ_MAX, Anchor, ListCursor, ListOrder, ListQuery
 from tests.contract.rows import entity, episode, fact, mention, new_uuid, one_of_each, uuids, vector
 from tests.contract.tenant import Tenant, soon
 

@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import pytest
 
-from drivers.contract import ExpandQuery, GraphPath, PathQuery, PathsRead
 from drivers.filters import RowFilter
 from drivers.graph_model import Fact, Kind
+from drivers.search_reads import ExpandQuery, GraphPath, PathQuery, PathsRead
 from tests.contract.conftest import OpenTenant
 from tests.contract.rows import entity, fact, new_uuid, uuids
 from tests.contract.tenant import Tenant, soon

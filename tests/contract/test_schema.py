@@ -2,8 +2,9 @@
 
 import asyncio
 
-from drivers.contract import KeywordQuery, ShardDriver
+from drivers.contract import ShardDriver
 from drivers.graph_model import Kind
+from drivers.search_reads import KeywordQuery
 from tests.contract.conftest import OpenTenant
 from tests.contract.rows import entity, fact, one_of_each, vector
 from tests.contract.tenant import schema_time, soon

@@ -6,9 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from drivers.contract import GroupRef, SemanticQuery, SemanticRead
+from drivers.fence import GroupRef
 from drivers.graph_model import TEXT_KINDS, AnyRow, Community, Kind, Vector
 from drivers.row_key import RowKey
+from drivers.search_reads import SemanticQuery, SemanticRead
 from tests.contract.conftest import OpenTenant
 from tests.contract.rows import entity, episode, fact, new_uuid, random_vector, uuids, vector
 from tests.contract.tenant import Tenant, soon

@@ -2,7 +2,7 @@
 
 import random
 
-from drivers.contract import KindStats
+from drivers.fence import KindStats
 from drivers.graph_model import AnyRow, Kind
 from tests.contract.rows import entity, episode, fact, mention, one_of_each, uuids
 from tests.contract.tenant import Tenant

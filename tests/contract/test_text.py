@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.contract import FenceState, ImageRequest, OpRecord
+from drivers.fence import FenceState
 from drivers.graph_model import AnyRow, Community, Fact, Kind, Saga
 from drivers.row_codec import kind_of
+from drivers.write_plan import ImageRequest, OpRecord
 from tests.contract.conftest import OpenTenant
 from tests.contract.rows import analysed, entity, episode, fact, new_uuid, without_stamps
 from tests.contract.tenant import Tenant, soon

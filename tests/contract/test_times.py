@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.contract import ListOrder
 from drivers.graph_model import INT64_MAX, OPEN_END, OPEN_START, Closure, Episode, Fact, Kind
+from drivers.reads import ListOrder
 from tests.contract.rows import entity, episode, fact
 from tests.contract.tenant import FOUNDED_AT, Tenant
 

@@ -5,9 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from drivers.contract import EmbeddingSpec, SemanticQuery, VectorChange, WriteStatus
+from drivers.fence import EmbeddingSpec
 from drivers.graph_model import TEXT_KINDS, AnyRow, Kind, Vector
 from drivers.row_codec import kind_of
+from drivers.search_reads import SemanticQuery
+from drivers.write_plan import VectorChange, WriteStatus
 from tests.contract.rows import entity, fact, one_of_each, random_vector, vector
 from tests.contract.tenant import MODEL, Tenant, soon
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.contract import FenceState, WriteStatus
+from drivers.fence import FenceState
 from drivers.graph_model import Kind
+from drivers.write_plan import WriteStatus
 from tests.contract.conftest import OpenTenant
 from tests.contract.probes import Probe
 from tests.contract.refusals import busy, refused

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.contract import ROWS_PER_WRITE_MAX
 from drivers.errors import WriteTooHeavy
 from drivers.graph_model import (
     EDGE_KINDS,
@@ -16,6 +15,7 @@ from drivers.graph_model import (
     Kind,
 )
 from drivers.row_codec import kind_of
+from drivers.write_plan import ROWS_PER_WRITE_MAX
 from gateway.writes.intent import WriteMode
 from tests.contract.conftest import OpenTenant
 from tests.contract.rows import (

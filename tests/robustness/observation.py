@@ -5,9 +5,11 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from drivers.contract import POOLED, Engine, Fence, GroupRef, ImageRequest, ShardDriver
+from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
+from drivers.fence import POOLED, Engine, Fence, GroupRef
 from drivers.graph_model import Kind
+from drivers.write_plan import ImageRequest
 from gateway.assembly import make_driver
 from gateway.embedded import EmbeddedFleet
 from gateway.loopback.client import GatewayClient

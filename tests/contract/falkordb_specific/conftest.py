@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from drivers.contract import POOLED, Fence, FenceState, GroupRef
 from drivers.falkordb import FalkorDBDriver, FalkorDBSettings
 from drivers.falkordb.client import GraphClient
+from drivers.fence import POOLED, Fence, FenceState, GroupRef
 from tests.contract.subject import Subject
 from tests.contract.tenant import Tenant, soon
 from tests.engines import FalkorDBServer

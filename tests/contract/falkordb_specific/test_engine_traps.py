@@ -8,26 +8,17 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from drivers.contract import (
-    Anchor,
-    EmbeddingSpec,
-    ExpandQuery,
-    ImageRequest,
-    KeywordQuery,
-    RowPut,
-    SemanticQuery,
-    TermClause,
-    VectorChange,
-    WritePlan,
-    WriteStatus,
-)
 from drivers.errors import SchemaNotReady
 from drivers.falkordb import FalkorDBDriver
 from drivers.falkordb.client import GraphClient
 from drivers.falkordb.graphs import OWN_PREFIX
+from drivers.fence import EmbeddingSpec
 from drivers.filters import RowFilter
 from drivers.graph_model import OPEN_END, OPEN_START, Entity, Fact, Kind
+from drivers.reads import Anchor
 from drivers.row_codec import kind_of
+from drivers.search_reads import ExpandQuery, KeywordQuery, SemanticQuery, TermClause
+from drivers.write_plan import ImageRequest, RowPut, VectorChange, WritePlan, WriteStatus
 from tests.contract.falkordb_specific.conftest import OpenGroup
 from tests.contract.rows import entity, episode, fact, mention, new_uuid, vector
 from tests.contract.tenant import Tenant, soon

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.contract import WriteStatus
 from drivers.deadline import Deadline
 from drivers.errors import (
     DeadlinePassed,
@@ -21,6 +20,7 @@ from drivers.errors import (
 from drivers.falkordb import FalkorDBDriver, FalkorDBSettings
 from drivers.falkordb.client import GraphClient
 from drivers.graph_model import Kind
+from drivers.write_plan import WriteStatus
 from tests.contract.falkordb_specific.conftest import open_on
 from tests.contract.rows import entity
 from tests.contract.subject import Subject

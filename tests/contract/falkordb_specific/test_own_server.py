@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from drivers.contract import KeywordQuery, WriteStatus
 from drivers.errors import OutcomeUnknown, ShardUnavailable
 from drivers.falkordb import FalkorDBDriver, FalkorDBSettings
 from drivers.falkordb.client import GraphClient
 from drivers.graph_model import Kind
+from drivers.search_reads import KeywordQuery
+from drivers.write_plan import WriteStatus
 from gateway.embedded import FalkorDBProcess
 from tests.contract.falkordb_specific.conftest import open_on
 from tests.contract.rows import entity

@@ -5,15 +5,17 @@ from itertools import product
 
 import pytest
 
-from drivers.contract import EXPANDED_KINDS, POOLED, GroupRef, ListOrder
 from drivers.falkordb import FalkorDBDriver, queries, queries_read, queries_search, queries_write
 from drivers.falkordb.client import GraphClient
 from drivers.falkordb.graphs import graph_of
 from drivers.falkordb.parameters import Parameter, statement
 from drivers.falkordb.queries_write import ImageShape, WriteShape
+from drivers.fence import POOLED, GroupRef
 from drivers.filter_parameters import filter_parameters
 from drivers.filters import NO_FILTER
 from drivers.graph_model import EDGE_KINDS, ENDPOINT_KINDS, NODE_KINDS, TEXT_KINDS, Kind
+from drivers.reads import ListOrder
+from drivers.search_reads import EXPANDED_KINDS
 from tests.contract.subject import POOL_GRAPHS
 from tests.contract.tenant import soon
 

@@ -7,7 +7,7 @@ from typing import Any, LiteralString, cast
 import pytest
 from neo4j import AsyncDriver, AsyncGraphDatabase
 
-from drivers.contract import Fence, FenceState, GroupRef
+from drivers.fence import Fence, FenceState, GroupRef
 from drivers.neo4j import Neo4jDriver
 from tests.contract.subject import Subject
 from tests.contract.tenant import Tenant, soon

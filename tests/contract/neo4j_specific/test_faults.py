@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from drivers.contract import GroupRef, WriteOutcome, WriteStatus
 from drivers.deadline import Deadline
 from drivers.errors import (
     DeadlinePassed,
@@ -17,8 +16,10 @@ from drivers.errors import (
     ShardTimeout,
     ShardUnavailable,
 )
+from drivers.fence import GroupRef
 from drivers.graph_model import Kind
 from drivers.neo4j import Neo4jDriver, Neo4jSettings
+from drivers.write_plan import WriteOutcome, WriteStatus
 from gateway.embedded import Neo4jProcess, find_neo4j_lib
 from gateway.embedded.ports import HOST
 from tests.contract.neo4j_specific.conftest import OpenGroup, open_on

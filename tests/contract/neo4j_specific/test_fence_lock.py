@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager
 import pytest
 from neo4j import AsyncDriver
 
-from drivers.contract import FenceState, WriteStatus
 from drivers.deadline import Deadline
 from drivers.errors import OutcomeUnknown
+from drivers.fence import FenceState
 from drivers.graph_model import Kind
+from drivers.write_plan import WriteStatus
 from tests.contract.neo4j_specific.conftest import OpenGroup, ask
 from tests.contract.rows import entity
 from tests.contract.tenant import Tenant

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.contract import WriteStatus
 from drivers.errors import EngineRefused
 from drivers.graph_model import Kind
 from drivers.neo4j import Neo4jDriver
+from drivers.write_plan import WriteStatus
 from tests.contract.neo4j_specific.conftest import OpenGroup
 from tests.contract.rows import entity, fact, new_uuid, one_of_each
 from tests.contract.tenant import soon

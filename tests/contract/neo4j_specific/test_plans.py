@@ -7,13 +7,14 @@ from typing import Any, LiteralString, cast
 import pytest
 from neo4j import AsyncDriver
 
-from drivers.contract import EXPANDED_KINDS, ListOrder
 from drivers.graph_model import EDGE_KINDS, ENDPOINT_KINDS, TEXT_KINDS, Kind
 from drivers.neo4j import Neo4jDriver
 from drivers.neo4j.queries_fences import CREATE_FENCE, CREATE_MARKER, LIST_FENCES, READ_FENCES
 from drivers.neo4j.queries_read import CHANGES, list_text, rows_text
 from drivers.neo4j.queries_search import expand_text, keyword_text, semantic_text
 from drivers.neo4j.queries_write import IMAGES, LOCKED_VERSION, SHAPES, write_statement
+from drivers.reads import ListOrder
+from drivers.search_reads import EXPANDED_KINDS
 
 STATEMENTS = {
     "create_marker": CREATE_MARKER,

@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from drivers.contract import ROWS_PER_READ_MAX, KeywordQuery, SemanticQuery
 from drivers.errors import RowLimitExceeded, SchemaNotReady, VectorDimensionMismatch
 from drivers.graph_model import Kind, Vector
 from drivers.neo4j import Neo4jDriver
 from drivers.neo4j.schema_rules import RULES
+from drivers.reads import ROWS_PER_READ_MAX
+from drivers.search_reads import KeywordQuery, SemanticQuery
 from tests.contract.neo4j_specific.conftest import OpenGroup
 from tests.contract.rows import entity, vector
 from tests.contract.tenant import Tenant, soon

@@ -8,7 +8,7 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from drivers.contract import ROWS_PER_WRITE_MAX
+from drivers.write_plan import ROWS_PER_WRITE_MAX
 from graphgate.v1 import (
     admin_service_pb2,
     graph_pb2,

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 from redis.asyncio import Redis
 
-from drivers.contract import Engine
 from drivers.deadline import Deadline
+from drivers.fence import Engine
 from gateway.embedded import RedisProcess
 from shard_router.backoff import Backoff
 from shard_router.catalog import RECORDS_PER_ROUND_TRIP_MAX, Catalog, CatalogSettings

@@ -11,10 +11,11 @@ from secrets import token_hex
 import pytest
 from redis.asyncio import Redis
 
-from drivers.contract import Engine, Fence, ShardDriver
+from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
 from drivers.errors import GraphgateError, OlderCopy, ShardUnavailable, WipedShard
 from drivers.falkordb import FalkorDBDriver, FalkorDBSettings
+from drivers.fence import Engine, Fence
 from gateway.embedded import FalkorDBProcess
 from gateway.embedded.errors import EngineNotInstalledError
 from shard_router.backoff import Backoff

@@ -10,7 +10,8 @@ from secrets import token_hex
 import pytest
 from redis.asyncio import Redis
 
-from drivers.contract import Fence, FenceState, ShardDriver
+from drivers.contract import ShardDriver
+from drivers.fence import Fence, FenceState
 from shard_router.catalog import Catalog, CatalogSettings
 from shard_router.errors import PlacementLost, StalePlacement
 from shard_router.fleet import Fleet

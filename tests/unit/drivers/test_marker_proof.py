@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.contract import RootMember, ShardMarker
+from drivers.fence import RootMember, ShardMarker
 from drivers.marker_proof import proves
 
 ADMITTED = ShardMarker("fleet", "a", "incarnation", 1, 1, (RootMember("a", 1.0),), 4, beat=7)

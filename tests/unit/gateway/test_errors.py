@@ -5,8 +5,8 @@ import string
 import grpc
 from google.rpc import error_details_pb2
 
-from drivers.contract import EmbeddingSpec
 from drivers.errors import GraphgateError
+from drivers.fence import EmbeddingSpec
 from drivers.graph_model import Kind
 from gateway import errors
 from gateway.rerank.errors import CrossEncoderFailed

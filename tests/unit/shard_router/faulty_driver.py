@@ -3,8 +3,8 @@
 import asyncio
 from collections import Counter
 
-from drivers.contract import Engine
 from drivers.errors import GraphgateError, ShardUnavailable
+from drivers.fence import Engine
 from tests.model_driver import ModelDriver
 
 

@@ -4,9 +4,10 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from random import Random
 
-from drivers.contract import SCHEMA_VERSION, RootMember, ShardDriver, ShardMarker
+from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
 from drivers.errors import GraphgateError
+from drivers.fence import SCHEMA_VERSION, RootMember, ShardMarker
 from shard_router.catalog_port import FleetCatalog
 from shard_router.clock import Clock
 from shard_router.fleet import Fleet, FleetSettings

@@ -13,9 +13,9 @@ from itertools import count
 
 import pytest
 
-from drivers.contract import Engine, ShardMarker
 from drivers.deadline import Deadline
 from drivers.errors import GraphgateError
+from drivers.fence import Engine, ShardMarker
 from shard_router import founding
 from shard_router.fleet_identity import FleetIdentity
 from shard_router.founding import ConfiguredShard, Founding

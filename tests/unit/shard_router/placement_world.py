@@ -14,9 +14,10 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from drivers.contract import Fence, FenceState, ShardDriver
+from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
 from drivers.errors import GraphgateError, ShardUnavailable
+from drivers.fence import Fence, FenceState
 from shard_router.clock import SystemClock
 from shard_router.placement import Placement
 from shard_router.placement_hints import HintSettings, PlacementHints

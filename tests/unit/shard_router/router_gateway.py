@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from drivers.contract import Fence, FenceState, ShardDriver
+from drivers.contract import ShardDriver
+from drivers.fence import Fence, FenceState
 from shard_router.errors import (
     StalePlacement,
 )

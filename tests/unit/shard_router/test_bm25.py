@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.contract import KeywordHit, ScoredRow
 from drivers.row_key import RowKey
+from drivers.search_reads import KeywordHit, ScoredRow
 from shard_router.bm25 import (
     QUERY_TERMS_MAX,
     CorpusStats,

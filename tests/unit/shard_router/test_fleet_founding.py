@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.contract import SCHEMA_VERSION, Engine, Fence, FenceState
 from drivers.errors import (
     NewerSchema,
     WipedShard,
 )
+from drivers.fence import SCHEMA_VERSION, Engine, Fence, FenceState
 from shard_router.catalog_port import KnownShard
 from shard_router.errors import (
     CatalogUnavailable,

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.contract import SCHEMA_VERSION
 from drivers.errors import NewerSchema, OlderCopy, WrongShard
+from drivers.fence import SCHEMA_VERSION
 from shard_router.catalog_port import KnownShard
 from shard_router.errors import ForeignFleet, TwoRootRings
 from shard_router.fleet_identity import FleetIdentity, check_known, check_readable, elect

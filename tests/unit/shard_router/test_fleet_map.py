@@ -2,11 +2,11 @@
 
 import pytest
 
-from drivers.contract import Engine
 from drivers.errors import (
     DeadlinePassed,
     ShardUnavailable,
 )
+from drivers.fence import Engine
 from shard_router.errors import (
     NoShardTakesGroups,
     ShardUnknown,

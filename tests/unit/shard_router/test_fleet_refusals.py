@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.contract import ShardMarker
 from drivers.deadline import Deadline
 from drivers.errors import (
     OlderCopy,
@@ -12,6 +11,7 @@ from drivers.errors import (
     WipedShard,
     WrongShard,
 )
+from drivers.fence import ShardMarker
 from shard_router.catalog_port import KnownShard
 from shard_router.errors import (
     ForeignFleet,

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.contract import ScoredRow
 from drivers.row_key import RowKey
+from drivers.search_reads import ScoredRow
 from shard_router.fusion import FusedHit, Method, merge_method, weighted_rrf
 
 PROPERTY = settings(deadline=None, max_examples=200)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.contract import CLAUSE_TERMS_MAX, TermClause
+from drivers.search_reads import CLAUSE_TERMS_MAX, TermClause
 from shard_router.bm25 import CorpusStats, bm25_score, bounds
 from shard_router.max_score import clauses_above
 

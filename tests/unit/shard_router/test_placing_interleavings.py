@@ -2,9 +2,9 @@
 
 import pytest
 
-from drivers.contract import Fence
 from drivers.deadline import Deadline
 from drivers.errors import ShardUnavailable
+from drivers.fence import Fence
 from shard_router.errors import PlacementUnsettled
 from shard_router.placement import Placement
 from shard_router.root_register import RootRegister, _Trail

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.contract import Fence, FenceState, ShardDriver
+from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
 from drivers.errors import ShardUnavailable
+from drivers.fence import Fence, FenceState
 from shard_router.errors import PlacementLost, PlacementUnsettled
 from shard_router.placement import Placement
 from shard_router.root_register import REFS_PER_READ_MAX, RootRegister

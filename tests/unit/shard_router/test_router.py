@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.contract import Fence, FenceState
+from drivers.fence import Fence, FenceState
 from shard_router.errors import (
     ForeignFleet,
     GroupNotFound,

@@ -5,9 +5,10 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from drivers.contract import Fence, FenceState, ShardDriver
+from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
 from drivers.errors import DeadlinePassed, ShardUnavailable
+from drivers.fence import Fence, FenceState
 from shard_router.errors import (
     GroupNotFound,
     PlacementLost,

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from drivers.contract import FenceState
 from drivers.deadline import Deadline
 from drivers.errors import ShardTimeout, ShardUnavailable
+from drivers.fence import FenceState
 from drivers.graph_model import Kind
 from drivers.row_key import RowKey
 from shard_router import candidates

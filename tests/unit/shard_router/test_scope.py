@@ -4,8 +4,8 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from drivers.contract import Fence, FenceState, GroupRef
 from drivers.errors import ShardUnavailable
+from drivers.fence import Fence, FenceState, GroupRef
 from shard_router.errors import PlacementLost, ScopeTooLarge
 from shard_router.fleet import Fleet
 from shard_router.placement import Placement

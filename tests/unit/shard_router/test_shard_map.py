@@ -2,7 +2,7 @@
 
 import pytest
 
-from drivers.contract import Engine
+from drivers.fence import Engine
 from shard_router.errors import NoShardTakesGroups
 from shard_router.shard_map import ShardInfo, ShardMapSnapshot, ShardState
 

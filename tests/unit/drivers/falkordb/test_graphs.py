@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from drivers.contract import GroupRef
 from drivers.falkordb.graphs import by_graph, graph_of, pooled_graphs
+from drivers.fence import GroupRef
 
 
 def test_the_pooled_graph_of_a_group_never_changes() -> None:

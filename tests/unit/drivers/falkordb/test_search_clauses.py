@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from drivers.contract import EmbeddingSpec
 from drivers.falkordb.search import fitting_spec, groups_clause, is_token, terms_clause
+from drivers.fence import EmbeddingSpec
 from drivers.fence_codec import encode_embeddings
 from drivers.graph_model import Kind
 from drivers.group_key import group_key

@@ -7,18 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from drivers.contract import (
-    EmbeddingSpec,
-    OpRecord,
-    RowDrop,
-    RowPut,
-    VectorChange,
-    WritePlan,
-)
 from drivers.falkordb.parameters import statement
 from drivers.falkordb.queries_write import write_text
 from drivers.falkordb.write import compose, row_text
+from drivers.fence import EmbeddingSpec
 from drivers.graph_model import OPEN_END, Entity, Fact, Kind, Saga
+from drivers.write_plan import OpRecord, RowDrop, RowPut, VectorChange, WritePlan
 
 
 def _uuid(number: int) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from drivers.contract import EmbeddingSpec, Fence, FenceState
+from drivers.fence import EmbeddingSpec, Fence, FenceState
 from drivers.graph_model import OPEN_END, AnyRow, Entity, Fact, Kind, NextEpisode
 from drivers.neo4j import records
 from drivers.row_codec import COLUMNS, encode, kind_of

@@ -7,16 +7,6 @@ from typing import cast
 import numpy as np
 import pytest
 
-from drivers.contract import (
-    EmbeddingSpec,
-    GroupRef,
-    OpRecord,
-    RowPut,
-    VectorChange,
-    WriteOutcome,
-    WritePlan,
-    WriteStatus,
-)
 from drivers.deadline import Deadline
 from drivers.errors import (
     DeadlinePassed,
@@ -29,10 +19,12 @@ from drivers.errors import (
     ShardUnavailable,
     VectorDimensionMismatch,
 )
+from drivers.fence import EmbeddingSpec, GroupRef
 from drivers.graph_model import Entity, Kind
 from drivers.neo4j import write_lane
 from drivers.neo4j.write_lane import ROWS_MAX, WriteLane
 from drivers.neo4j.writes import Writes
+from drivers.write_plan import OpRecord, RowPut, VectorChange, WriteOutcome, WritePlan, WriteStatus
 from tests.eventually import eventually
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from drivers.contract import EmbeddingSpec, Engine
+from drivers.fence import EmbeddingSpec, Engine
 from drivers.graph_model import Entity, Kind
 from drivers.row_key import RowKey
 from gateway.rpc.read_mask import ReadMask

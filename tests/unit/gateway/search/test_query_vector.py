@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from drivers.contract import EmbeddingSpec, Fence, FenceState
 from drivers.deadline import Deadline
+from drivers.fence import EmbeddingSpec, Fence, FenceState
 from drivers.filters import RowFilter
 from drivers.graph_model import Kind, Vector
 from drivers.row_key import RowKey

@@ -7,8 +7,8 @@ from math import fsum
 
 import pytest
 
-from drivers.contract import ExpandedEdge
 from drivers.row_key import RowKey
+from drivers.search_reads import ExpandedEdge
 from gateway.search import walk as walk_module
 from gateway.search.walk import Edges, over_mentions, ranked, walk_facts
 

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.contract import Fence, FenceState, ImageRequest
+from drivers.fence import Fence, FenceState
 from drivers.graph_model import Entity, Kind
+from drivers.write_plan import ImageRequest
 from gateway.writes.fresh_groups import STREAK_MIN, FreshGroups
 from gateway.writes.intent import RowChange, RowCondition, WriteIntent, WriteMode
 

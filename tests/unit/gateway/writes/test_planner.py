@@ -5,18 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from drivers.contract import (
-    EmbeddingSpec,
-    Fence,
-    FenceState,
-    Images,
-    IncidentEdge,
-    KindStats,
-    RowDrop,
-    VectorChange,
-)
+from drivers.fence import EmbeddingSpec, Fence, FenceState, KindStats
 from drivers.graph_model import OPEN_END, AnyRow, Closure, Entity, Fact, Kind, Mention
 from drivers.row_codec import kind_of
+from drivers.write_plan import Images, IncidentEdge, RowDrop, VectorChange
 from gateway.writes import planner
 from gateway.writes.errors import (
     EmbeddingMismatch,

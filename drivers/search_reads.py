@@ -1,0 +1,154 @@
+"""Candidates by vector, by term, by hops and by paths: what is asked, and what comes with the fences."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from drivers.fence import Fence
+from drivers.filters import NO_FILTER, RowFilter
+from drivers.graph_model import Kind, Vector
+from drivers.row_key import RowKey
+
+
+@dataclass(frozen=True, slots=True)
+class SemanticQuery:
+    kind: Kind
+    vector: Vector
+    limit: int
+    score_min: float = -1.0
+    filter: RowFilter = NO_FILTER
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredRow:
+    key: RowKey
+    score: float
+    """Semantic: cosine in [-1, 1]."""
+
+
+@dataclass(frozen=True, slots=True)
+class SemanticRead:
+    """The `limit` best rows of all groups together, by (score desc, group_id, uuid), by exact scan.
+    Rows without a vector or with one of another dimension than the query's are left out."""
+
+    hits: tuple[ScoredRow, ...]
+    fences: Mapping[str, Fence]
+
+
+@dataclass(frozen=True, slots=True)
+class TermClause:
+    """A row satisfies it that has `term` and, if `others` are given, one of them too."""
+
+    term: str
+    others: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KeywordQuery:
+    kind: Kind
+    terms: tuple[str, ...]
+    """Tokens of the analyser, without repeats, at most 64; a row matches when it has one of them."""
+    limit: int
+    filter: RowFilter = NO_FILTER
+    """Of the hits. Document frequencies are of all rows, as the other statistics of BM25."""
+    clauses: tuple[TermClause, ...] = ()
+    """If given, of terms in `terms`: a row matches when it satisfies one of them, and no frequencies are
+    counted. At most CLAUSE_TERMS_MAX terms in all."""
+
+
+CLAUSE_TERMS_MAX = 256
+
+
+@dataclass(frozen=True, slots=True)
+class KeywordHit:
+    key: RowKey
+    terms: str
+    """The row's tokens, from which the gateway computes BM25."""
+    term_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeywordRead:
+    """Candidates by the engine's own ranking, which is not comparable between shards."""
+
+    hits: tuple[KeywordHit, ...]
+    document_frequency: Mapping[str, int]
+    """Per query term: rows of the searched groups that have it, summed over the groups."""
+    fences: Mapping[str, Fence]
+    complete: bool = True
+    """False: the limit may have left out rows that match."""
+
+
+EXPANDED_KINDS = (Kind.FACT, Kind.MENTION, Kind.MEMBERSHIP)
+
+
+@dataclass(frozen=True, slots=True)
+class ExpandQuery:
+    """One hop from nodes along facts, mentions or memberships."""
+
+    group_id: str
+    space: str
+    entities: tuple[str, ...]
+    """uuids of nodes of the kind `origin`."""
+    along: Kind
+    """FACT, MENTION or MEMBERSHIP."""
+    edges_per_entity_max: int
+    """Newest first (created_at, then uuid)."""
+    filter: RowFilter = NO_FILTER
+    """Of the edges; only along FACT."""
+    origin: Kind = Kind.ENTITY
+    """Or EPISODE along MENTION, COMMUNITY along MEMBERSHIP."""
+    edges_max: int = 20_000
+    """In all. Nodes that are named earlier come first, each with its newest edges first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpandedEdge:
+    uuid: str
+    source_uuid: str
+    target_uuid: str
+    """Of a mention: source is the episode, target the entity. Of a membership: community and entity."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpandRead:
+    edges: Mapping[str, tuple[ExpandedEdge, ...]]
+    """By group_id; each edge once."""
+    fences: Mapping[str, Fence]
+    cut: frozenset[str] = frozenset()
+    """Groups of which one of the two bounds left edges out."""
+
+
+PATH_HOPS_MAX = 5
+PATHS_MAX = 100
+
+
+@dataclass(frozen=True, slots=True)
+class PathQuery:
+    """Shortest paths between two entities of one group along facts, in either direction of each."""
+
+    source_uuid: str
+    target_uuid: str
+    hops_max: int = PATH_HOPS_MAX
+    """1..PATH_HOPS_MAX."""
+    paths_max: int = 10
+    """1..PATHS_MAX. Of more shortest paths, those come that are first by the uuids of their facts."""
+    filter: RowFilter = NO_FILTER
+    """Of the facts."""
+    edges_max: int = 50_000
+    """Facts that may be looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class GraphPath:
+    entities: tuple[str, ...]
+    """From source to target; one more than facts."""
+    facts: tuple[ExpandedEdge, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PathsRead:
+    paths: tuple[GraphPath, ...]
+    """All of the same, least length. One without facts when source is target."""
+    fence: Fence | None
+    complete: bool = True
+    """False: edges_max ended the search; there may be other paths, also shorter ones."""

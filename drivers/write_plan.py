@@ -1,0 +1,151 @@
+"""What a write needs to know, what it is to do as one unit, and what became of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from drivers.fence import EmbeddingSpec, Fence, KindStats
+from drivers.graph_model import AnyRow, Fact, Kind, TextRow
+
+ROWS_PER_WRITE_MAX = 2_000
+"""Rows that one plan may put and drop, cascades included."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpRecord:
+    """Proof that a write was applied, with what its caller was told."""
+
+    op_id: str
+    content_hash: str
+    result: str
+    version: int = 0
+    """0 in a plan: the shard gives it."""
+    created_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRequest:
+    """What a write needs to know before it is planned."""
+
+    op_id: str
+    rows: Mapping[Kind, Sequence[str]]
+    """uuids that will be put or dropped."""
+    endpoints: Mapping[Kind, Sequence[str]]
+    """uuids of nodes that must exist and are not in the batch."""
+    cascades: Mapping[Kind, Sequence[str]]
+    """uuids of nodes that will be dropped: their edges go with them."""
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentEdge:
+    kind: Kind
+    uuid: str
+    source_uuid: str
+    target_uuid: str
+    term_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """The state that a plan is computed from. The fence is read before the rows."""
+
+    fence: Fence | None
+    operation: OpRecord | None
+    rows: Mapping[tuple[Kind, str], AnyRow]
+    """Without vectors."""
+    endpoints: Mapping[Kind, frozenset[str]]
+    """Those of the request that exist."""
+    incident: tuple[IncidentEdge, ...]
+    """Each edge of the cascades once."""
+
+
+class VectorChange(StrEnum):
+    SET = "SET"
+    KEEP = "KEEP"
+    REMOVE = "REMOVE"
+
+
+@dataclass(frozen=True, slots=True)
+class RowPut:
+    """One row as it will be. The shard gives version, and created_at to a row that is new."""
+
+    row: AnyRow
+    existed: bool
+    vector: VectorChange = VectorChange.KEEP
+    """SET takes row.embedding."""
+    closed_by: str | None = None
+    """FACT only: not None when this put changes the end of an existing fact. The shard appends
+    Closure(its time, previous_end, closed_by) to row.closures."""
+    previous_end: int = 0
+    expires: bool = False
+    """FACT only: expired_at becomes the time of this write."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowDrop:
+    kind: Kind
+    uuid: str
+    source_uuid: str = ""
+    """Edges only."""
+    target_uuid: str = ""
+    tombstone: bool = True
+    """False when the same uuid is put again in this plan, at other endpoints, and when there was no such row:
+    then only its absence is guarded."""
+
+
+@dataclass(frozen=True, slots=True)
+class WritePlan:
+    """One atomic write. Drops are applied before puts, nodes before edges.
+
+    The guards make the shard refuse (CONFLICT) when anything that the plan was computed from has
+    changed since: a touched row, an endpoint, an edge of a dropped node.
+    """
+
+    epoch: int
+    operation: OpRecord
+    puts: tuple[RowPut, ...]
+    drops: tuple[RowDrop, ...]
+    seen_version: int
+    """Version of the fence in the images: a touched row with a higher one has changed since."""
+    existing: Mapping[Kind, int]
+    """Of the touched rows (puts and drops) of each kind, how many existed."""
+    endpoints: Mapping[Kind, Sequence[str]]
+    """Nodes outside the batch that must exist, without repeats."""
+    incident_edges: int
+    """Edges that the dropped nodes had."""
+    stats: Mapping[Kind, KindStats]
+    """To be added to the fence's."""
+    embeddings_seen: Mapping[Kind, EmbeddingSpec]
+    embeddings: Mapping[Kind, EmbeddingSpec]
+    """Replaces the fence's if that is still embeddings_seen."""
+    now: int
+    """The gateway's clock; the shard uses max(now, the group's last created_at + 1)."""
+    if_version: int | None = None
+    """Refused with VERSION_MISMATCH unless the group's version is this one."""
+
+
+def write_weight(plan: WritePlan) -> int:
+    """What a write costs an engine under its lock, in rows: each row, and each KiB of indexed terms, which
+    takes about as long as a row."""
+    terms = sum(len(put.row.terms) for put in plan.puts if isinstance(put.row, TextRow | Fact))
+    return len(plan.puts) + len(plan.drops) + terms // 1024
+
+
+class WriteStatus(StrEnum):
+    APPLIED = "APPLIED"
+    DUPLICATE = "DUPLICATE"
+    """The operation record was there: nothing was done, the record is in the outcome."""
+    CONFLICT = "CONFLICT"
+    """A guard failed: read the images again and plan anew."""
+    VERSION_MISMATCH = "VERSION_MISMATCH"
+    NOT_OWNED = "NOT_OWNED"
+    """State or epoch is not the expected one, or there is no fence (then fence is None)."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOutcome:
+    status: WriteStatus
+    fence: Fence | None
+    """As it was after the write, or as it was found when the write was refused."""
+    operation: OpRecord | None = None
+    """APPLIED and DUPLICATE only: with version and created_at."""
