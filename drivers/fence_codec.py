@@ -5,26 +5,21 @@ embedding specs are one JSON text, because a write only ever compares and replac
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, cast
 
 import orjson
 
 from drivers.fence import EmbeddingSpec, Fence, FenceState, KindStats, RootMember, ShardMarker
-from drivers.graph_model import TEXT_KINDS, Kind
+from drivers.graph_model import KINDS, TEXT_KINDS, Kind
 
+ROWS_PROPERTY: Mapping[Kind, str] = {kind: f"{kind.lower()}_rows" for kind in KINDS}
+TERMS_PROPERTY: Mapping[Kind, str] = {kind: f"{kind.lower()}_terms" for kind in TEXT_KINDS}
+STATS_PROPERTIES: tuple[str, ...] = (*ROWS_PROPERTY.values(), *TERMS_PROPERTY.values())
 
-def rows_property(kind: Kind) -> str:
-    return f"{kind.lower()}_rows"
-
-
-def terms_property(kind: Kind) -> str:
-    return f"{kind.lower()}_terms"
-
-
-STATS_PROPERTIES: tuple[str, ...] = (
-    *(rows_property(kind) for kind in Kind),
-    *(terms_property(kind) for kind in TEXT_KINDS),
-)
+_NO_STATS = dict.fromkeys(STATS_PROPERTIES, 0)
+_NO_ROWS = KindStats()
 
 FENCE_COLUMNS: tuple[str, ...] = (
     "group_id",
@@ -59,10 +54,12 @@ MARKER_COLUMNS: tuple[str, ...] = (
 
 def encode_stats(stats: Mapping[Kind, KindStats]) -> dict[str, int]:
     """Every statistics property, zeros included."""
-    none = KindStats()
-    return {rows_property(kind): stats.get(kind, none).rows for kind in Kind} | {
-        terms_property(kind): stats.get(kind, none).terms for kind in TEXT_KINDS
-    }
+    properties = _NO_STATS.copy()
+    for kind, of_kind in stats.items():
+        properties[ROWS_PROPERTY[kind]] = of_kind.rows
+        if kind in TERMS_PROPERTY:
+            properties[TERMS_PROPERTY[kind]] = of_kind.terms
+    return properties
 
 
 def encode_embeddings(embeddings: Mapping[Kind, EmbeddingSpec]) -> str:
@@ -76,10 +73,20 @@ def encode_embeddings(embeddings: Mapping[Kind, EmbeddingSpec]) -> str:
     ).decode()
 
 
-def decode_embeddings(text: str) -> dict[Kind, EmbeddingSpec]:
+def encode_embeddings_change(
+    seen: Mapping[Kind, EmbeddingSpec], after: Mapping[Kind, EmbeddingSpec]
+) -> tuple[str, str]:
+    """Both texts; most writes leave the specs as they are."""
+    text = encode_embeddings(seen)
+    return text, text if after == seen else encode_embeddings(after)
+
+
+@lru_cache(maxsize=256)
+def decode_embeddings(text: str) -> Mapping[Kind, EmbeddingSpec]:
+    """The groups of a fleet have few texts between them."""
     if not text:
-        return {}
-    return {Kind(kind): EmbeddingSpec(*parts) for kind, parts in orjson.loads(text).items()}
+        return MappingProxyType({})
+    return MappingProxyType({Kind(kind): EmbeddingSpec(*parts) for kind, parts in orjson.loads(text).items()})
 
 
 def encode_fence(fence: Fence) -> dict[str, str | int]:
@@ -104,6 +111,11 @@ def encode_fence(fence: Fence) -> dict[str, str | int]:
 
 def decode_fence(values: Sequence[Any]) -> Fence:
     v = dict(zip(FENCE_COLUMNS, values, strict=True))
+    stats: dict[Kind, KindStats] = {}
+    for kind, rows_property in ROWS_PROPERTY.items():
+        rows = v[rows_property]
+        terms = v[TERMS_PROPERTY[kind]] if kind in TERMS_PROPERTY else 0
+        stats[kind] = KindStats(rows, terms) if rows or terms else _NO_ROWS
     return Fence(
         group_id=v["group_id"],
         epoch=v["epoch"],
@@ -119,10 +131,7 @@ def decode_fence(values: Sequence[Any]) -> Fence:
         prune_floor=v["prune_floor"],
         embeddings=decode_embeddings(v["embeddings"]),
         created_at=v["created_at"],
-        stats={
-            kind: KindStats(v[rows_property(kind)], v[terms_property(kind)] if kind in TEXT_KINDS else 0)
-            for kind in Kind
-        },
+        stats=stats,
     )
 
 

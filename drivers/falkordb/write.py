@@ -21,10 +21,11 @@ from drivers.falkordb.parameters import (
 )
 from drivers.falkordb.queries import FENCE
 from drivers.fence import EmbeddingSpec, GroupRef
-from drivers.fence_codec import FENCE_COLUMNS, decode_fence, encode_embeddings, encode_stats
+from drivers.fence_codec import FENCE_COLUMNS, decode_fence, encode_embeddings_change, encode_stats
 from drivers.graph_model import (
     EDGE_KINDS,
     ENDPOINT_KINDS,
+    KINDS,
     TEXT_KINDS,
     AnyRow,
     Fact,
@@ -78,7 +79,7 @@ async def read_images(
     shape = texts.ImageShape(*(tuple(k for k in Kind if section.get(k)) for section in sections.values()))
     parameters: dict[str, Parameter] = {
         "group": ref.group_id,
-        **_operation(ref.group_id, request.op_id),
+        **operation_parameters(ref.group_id, request.op_id),
         "incident_max": ROWS_PER_WRITE_MAX + 1,
     }
     for name, section in sections.items():
@@ -154,7 +155,7 @@ def compose(group_id: str, plan: WritePlan) -> tuple[texts.WriteShape, dict[str,
         put.setdefault(kind_of(row_put.row), []).append(row_put)
     touched = {
         kind: {item.row.uuid for item in put.get(kind, ())}.union(dropped.get(kind, ()))
-        for kind in Kind
+        for kind in KINDS
         if kind in put or kind in dropped
     }
     tombstones = [drop for drop in plan.drops if drop.tombstone]
@@ -163,19 +164,20 @@ def compose(group_id: str, plan: WritePlan) -> tuple[texts.WriteShape, dict[str,
 
     shape = texts.WriteShape(
         touched=tuple(touched),
-        endpoints=tuple(kind for kind in Kind if plan.endpoints.get(kind)),
-        dropped=tuple(kind for kind in Kind if kind in dropped),
+        endpoints=tuple(kind for kind in KINDS if plan.endpoints.get(kind)) if plan.endpoints else (),
+        dropped=tuple(kind for kind in KINDS if kind in dropped) if dropped else (),
         put=tuple(
             (kind, slot_of(plan.embeddings, kind) if kind in TEXT_KINDS else "")
-            for kind in Kind
+            for kind in KINDS
             if kind in put
         ),
         closes_facts=bool(closing),
         tombstones=bool(tombstones),
     )
+    embeddings_seen, embeddings = encode_embeddings_change(plan.embeddings_seen, plan.embeddings)
     parameters: dict[str, Parameter] = {
         "group": group_id,
-        **_operation(group_id, plan.operation.op_id),
+        **operation_parameters(group_id, plan.operation.op_id),
         "op_id": plan.operation.op_id,
         "content_hash": plan.operation.content_hash,
         "result": plan.operation.result,
@@ -183,8 +185,8 @@ def compose(group_id: str, plan: WritePlan) -> tuple[texts.WriteShape, dict[str,
         "if_version": plan.if_version,
         "seen_version": plan.seen_version,
         "incident": plan.incident_edges,
-        "embeddings_seen": encode_embeddings(plan.embeddings_seen),
-        "embeddings": encode_embeddings(plan.embeddings),
+        "embeddings_seen": embeddings_seen,
+        "embeddings": embeddings,
         "stats": encode_stats(plan.stats),
         "now": plan.now,
     }
@@ -233,7 +235,8 @@ def _ends(edge: AnyEdge | RowDrop) -> tuple[tuple[Kind, str], tuple[Kind, str]]:
     return (source_kind, edge.source_uuid), (target_kind, edge.target_uuid)
 
 
-def _operation(group_id: str, op_id: str) -> dict[str, Parameter]:
+def operation_parameters(group_id: str, op_id: str) -> dict[str, Parameter]:
+    """By which a query finds the operation's record."""
     key = pk(group_id, op_id)
     return {"operation": key, "operation_key": blake2b(key.encode(), digest_size=16).hexdigest()}
 

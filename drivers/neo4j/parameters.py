@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from drivers.errors import RowLimitExceeded, VectorDimensionMismatch
-from drivers.fence_codec import encode_embeddings, encode_stats
+from drivers.fence_codec import encode_embeddings_change, encode_stats
 from drivers.graph_model import (
     EDGE_KINDS,
     ENDPOINT_KINDS,
@@ -74,14 +74,15 @@ def write(group_id: str, plan: WritePlan) -> dict[str, Any]:
         # An edge that is there is found by its own key alone; a node by MERGE in either case.
         section = changed if put.existed and kind in EDGE_KINDS else puts
         section[kind].append(_row(group_id, put, slot_of(plan.embeddings, kind)))
+    embeddings_seen, embeddings = encode_embeddings_change(plan.embeddings_seen, plan.embeddings)
     return {
         "group_id": group_id,
         "epoch": plan.epoch,
         "if_version": plan.if_version,
         "seen_version": plan.seen_version,
         "now": plan.now,
-        "embeddings_seen": encode_embeddings(plan.embeddings_seen),
-        "embeddings": encode_embeddings(plan.embeddings),
+        "embeddings_seen": embeddings_seen,
+        "embeddings": embeddings,
         "stats": encode_stats(plan.stats),
         "operation": {
             "pk": pk(group_id, plan.operation.op_id),

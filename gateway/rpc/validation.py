@@ -1,5 +1,6 @@
 """Checks of requests: every bad field is named at once, and nothing is done before all are good."""
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -150,14 +151,15 @@ class Violations:
             self.add(field, f"has {len(values)} dimensions, at most {DIMENSION_MAX} are allowed")
             return None
         vector: Vector = np.array(values, dtype=np.float32)
-        norm = float(np.linalg.norm(vector.astype(np.float64)))
-        if not np.isfinite(norm):
+        wide = vector.astype(np.float64)
+        norm = math.sqrt(wide @ wide)
+        if not math.isfinite(norm):
             self.add(field, "has a value that is not finite")
             return None
         if norm == 0.0:
             self.add(field, "is a zero vector; leave it out instead")
             return None
-        return vector if abs(norm - 1.0) < 1e-6 else (vector.astype(np.float64) / norm).astype(np.float32)
+        return vector if abs(norm - 1.0) < 1e-6 else (wide / norm).astype(np.float32)
 
 
 def shown(value: str) -> str:

@@ -126,16 +126,17 @@ def analyze(text: str) -> list[str]:
     Deterministic and idempotent: the tokens joined by spaces give the same tokens. Takes any str, lone
     surrogates and NUL included. Time is linear in the text, 1 to 10 million characters a second.
     """
-    words = list(islice(_words(text), TOKENS_MAX))
-    tokens = [_stem(word) for word in words if word not in STOP_WORDS]
+    words = _ascii_words(text) if text.isascii() else list(islice(_words(text), TOKENS_MAX))
+    tokens = [_stem(word) if word[-1] == "s" else word for word in words if word not in STOP_WORDS]
     return tokens or words
 
 
+def _ascii_words(text: str) -> list[str]:
+    words = _ASCII_WORD.findall(_join_parts(text.lower()))[:TOKENS_MAX]
+    return [word[:TOKEN_CHARS_MAX] for word in words]
+
+
 def _words(text: str) -> Iterator[str]:
-    if text.isascii():
-        for match in _ASCII_WORD.finditer(_join_parts(text.lower())):
-            yield match[0][:TOKEN_CHARS_MAX]
-        return
     folded = _join_parts(normalize("NFKC", _MARK_RUN.sub(r"\1", text)).casefold())
     decomposed = normalize("NFKD", folded).replace("и\u0306", "й").replace("\u0456\u0308", "\u0457")
     for word in normalize("NFC", decomposed.translate(_FOLD)).split():
@@ -173,7 +174,7 @@ def _cut(token: str) -> str:
 
 def _stem(word: str) -> str:
     """Cut the plural ending (Harman 1991, "How effective is suffixing?", S stemmer; "pies" gives "pie")."""
-    if len(word) < 4 or not word.endswith("s") or word.endswith(("us", "ss")):
+    if len(word) < 4 or word[-1] != "s" or word.endswith(("us", "ss")):
         return word
     if len(word) > 4 and word.endswith("ies") and not word.endswith(("eies", "aies")):
         stem = word[:-3] + "y"
