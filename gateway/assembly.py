@@ -1,9 +1,13 @@
 """From the settings to the parts below the gateway: the one place that names both engines."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from drivers.contract import ShardDriver
+from drivers.example_group import ExampleGroup
 from drivers.fence import Engine
+from drivers.query_plan import PlanReader, QueryShape
 from gateway.rerank.openai_cross_encoder import CrossEncoderSettings
 from gateway.settings import fleet as fleet_section
 from gateway.settings.fleet import ShardSettings
@@ -16,6 +20,10 @@ from shard_router.observer import ShardCallObserver, observed
 from shard_router.placement_hints import HintSettings
 from shard_router.router import RouterSettings
 from shard_router.shard_map import ShardInfo
+
+if TYPE_CHECKING:
+    from drivers.falkordb import FalkorDBSettings
+    from drivers.neo4j import Neo4jSettings
 
 
 class ListenFailed(Exception):
@@ -89,46 +97,80 @@ def cross_encoder_settings(settings: Settings) -> CrossEncoderSettings:
 
 def make_driver(engine: Engine, settings: ShardSettings) -> ShardDriver:
     """Imports the client library of that engine only."""
-    password = settings.password.get_secret_value() if settings.password else ""
-    ca_file = str(settings.tls.ca_file or "")
     match engine:
         case Engine.FALKORDB:
-            from drivers.falkordb import FalkorDBDriver, FalkorDBSettings  # noqa: PLC0415
+            from drivers.falkordb import FalkorDBDriver  # noqa: PLC0415
 
-            return FalkorDBDriver(
-                settings.id,
-                FalkorDBSettings(
-                    url=settings.url,
-                    user=settings.user or "",
-                    password=password,
-                    tls_ca_file=ca_file,
-                    tls_verify=settings.tls.verify,
-                    pool_size_max=settings.pool_size_max,
-                    acquire_timeout_s=settings.acquire_timeout_s,
-                    connect_timeout_s=settings.connect_timeout_s,
-                    connection_lifetime_s=settings.connection_lifetime_s,
-                    query_timeout_s_max=settings.query_timeout_s_max,
-                    concurrent_queries_max=settings.concurrent_queries_max,
-                ),
-            )
+            return FalkorDBDriver(settings.id, _falkordb_settings(settings))
         case Engine.NEO4J:
-            from drivers.neo4j import Neo4jDriver, Neo4jSettings  # noqa: PLC0415
+            from drivers.neo4j import Neo4jDriver  # noqa: PLC0415
 
-            return Neo4jDriver(
-                settings.id,
-                Neo4jSettings(
-                    url=settings.url,
-                    user=settings.user or "",
-                    password=password,
-                    tls_ca_file=ca_file,
-                    tls_verify=settings.tls.verify,
-                    pool_size_max=settings.pool_size_max,
-                    acquire_timeout_s=settings.acquire_timeout_s,
-                    connect_timeout_s=settings.connect_timeout_s,
-                    connection_lifetime_s=settings.connection_lifetime_s,
-                    query_timeout_s_max=settings.query_timeout_s_max,
-                    concurrent_queries_max=settings.concurrent_queries_max,
-                    fetch_size=settings.fetch_size,
-                    write_lane=settings.write_lane,
-                ),
-            )
+            return Neo4jDriver(settings.id, _neo4j_settings(settings))
+
+
+def make_plan_reader(engine: Engine, settings: ShardSettings, pool_graphs: int) -> PlanReader:
+    """`pool_graphs` as in the shard's marker. Imports the client library of that engine only."""
+    match engine:
+        case Engine.FALKORDB:
+            from drivers.falkordb.plans import FalkorDBPlans  # noqa: PLC0415
+
+            return FalkorDBPlans(settings.id, _falkordb_settings(settings), pool_graphs)
+        case Engine.NEO4J:
+            from drivers.neo4j.plans import Neo4jPlans  # noqa: PLC0415
+
+            return Neo4jPlans(settings.id, _neo4j_settings(settings))
+
+
+def query_shapes(engine: Engine, example: ExampleGroup) -> Sequence[QueryShape]:
+    """Every query that the engine's driver sends, with parameters of the example."""
+    match engine:
+        case Engine.FALKORDB:
+            from drivers.falkordb import query_shapes as falkordb  # noqa: PLC0415
+
+            return falkordb.query_shapes(example)
+        case Engine.NEO4J:
+            from drivers.neo4j import query_shapes as neo4j  # noqa: PLC0415
+
+            return neo4j.query_shapes(example)
+
+
+def _falkordb_settings(settings: ShardSettings) -> "FalkorDBSettings":
+    from drivers.falkordb import FalkorDBSettings  # noqa: PLC0415
+
+    return FalkorDBSettings(
+        url=settings.url,
+        user=settings.user or "",
+        password=_password(settings),
+        tls_ca_file=str(settings.tls.ca_file or ""),
+        tls_verify=settings.tls.verify,
+        pool_size_max=settings.pool_size_max,
+        acquire_timeout_s=settings.acquire_timeout_s,
+        connect_timeout_s=settings.connect_timeout_s,
+        connection_lifetime_s=settings.connection_lifetime_s,
+        query_timeout_s_max=settings.query_timeout_s_max,
+        concurrent_queries_max=settings.concurrent_queries_max,
+    )
+
+
+def _neo4j_settings(settings: ShardSettings) -> "Neo4jSettings":
+    from drivers.neo4j import Neo4jSettings  # noqa: PLC0415
+
+    return Neo4jSettings(
+        url=settings.url,
+        user=settings.user or "",
+        password=_password(settings),
+        tls_ca_file=str(settings.tls.ca_file or ""),
+        tls_verify=settings.tls.verify,
+        pool_size_max=settings.pool_size_max,
+        acquire_timeout_s=settings.acquire_timeout_s,
+        connect_timeout_s=settings.connect_timeout_s,
+        connection_lifetime_s=settings.connection_lifetime_s,
+        query_timeout_s_max=settings.query_timeout_s_max,
+        concurrent_queries_max=settings.concurrent_queries_max,
+        fetch_size=settings.fetch_size,
+        write_lane=settings.write_lane,
+    )
+
+
+def _password(settings: ShardSettings) -> str:
+    return settings.password.get_secret_value() if settings.password else ""

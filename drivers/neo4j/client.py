@@ -205,6 +205,35 @@ class Neo4jClient:
             if not isinstance(cause, Neo4jError) or cause.code not in SCHEMA_EXISTS:
                 raise
 
+    async def plan(
+        self, text: str, parameters: Mapping[str, Any], deadline: Deadline, *, profile: bool, writes: bool
+    ) -> Mapping[str, Any]:
+        """The server's plan of a statement, as the Bolt client hands it out. With `profile` the statement
+        runs in a transaction that is rolled back; the server refuses one that writes unless `writes`."""
+        driver = self._driver
+        if driver is None:
+            raise ShardUnavailable(self.shard_id, "the driver is not open")
+        deadline.check("a plan")
+        query = cast("LiteralString", f"{'PROFILE' if profile else 'EXPLAIN'} {text}")
+        access = WRITE_ACCESS if writes else READ_ACCESS
+        try:
+            async with (
+                self._place(deadline),
+                asyncio.timeout(deadline.remaining_s()),
+                driver.session(database=self._settings.database, default_access_mode=access) as session,
+                await session.begin_transaction(
+                    timeout=min(deadline.remaining_s(), self._settings.query_timeout_s_max)
+                ) as transaction,
+            ):
+                result = await transaction.run(query, {"p": _Unprinted(parameters)})
+                told = await result.consume()
+                await transaction.rollback()
+        except (Neo4jError, DriverError, OSError) as error:
+            raise classify(error, self.shard_id, "a plan", None).error from error
+        plan = told.profile if profile else told.plan
+        assert plan is not None, "the server has told no plan"
+        return plan
+
     async def _attempt(
         self,
         text: str,

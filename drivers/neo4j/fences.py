@@ -18,7 +18,7 @@ from drivers.neo4j.queries_fences import (
 )
 from drivers.neo4j.schema_rules import MARKER_RULE
 
-_KEY = "shard"
+MARKER_KEY = "shard"
 """The constant key of the one marker."""
 
 
@@ -32,7 +32,7 @@ class Fences:
 
     async def read_marker(self, deadline: Deadline) -> ShardMarker | None:
         with to_any_server():
-            found = await self._client.read(READ_MARKER, {"key": _KEY}, "read_marker", deadline)
+            found = await self._client.read(READ_MARKER, {"key": MARKER_KEY}, "read_marker", deadline)
         return decode_marker(found[0][0]) if found else None
 
     async def create_marker(self, marker: ShardMarker, deadline: Deadline) -> ShardMarker:
@@ -40,7 +40,7 @@ class Fences:
         with to_any_server():
             await self._client.define(MARKER_RULE.create, deadline)
             ((values,),) = await self._client.repeatable(
-                CREATE_MARKER, {"key": _KEY, "marker": encode_marker(marker)}, "create_marker", deadline
+                CREATE_MARKER, {"key": MARKER_KEY, "marker": encode_marker(marker)}, "create_marker", deadline
             )
         return decode_marker(values)
 
@@ -48,7 +48,7 @@ class Fences:
         """0 when there is no marker."""
         with to_any_server():
             found = await self._client.repeatable(
-                ADVANCE_BEAT, {"key": _KEY, "seen": seen, "beat": beat}, "advance_beat", deadline
+                ADVANCE_BEAT, {"key": MARKER_KEY, "seen": seen, "beat": beat}, "advance_beat", deadline
             )
         return found[0][0] if found else 0
 

@@ -29,7 +29,7 @@ READ_FENCES = f"""{PREFIX}
 RETURN fences"""
 
 LIST_FENCES = f"""{PREFIX}
-MATCH (f:_Fence) USING INDEX f:_Fence(group_id)
+MATCH (f:_Fence) USING INDEX SEEK f:_Fence(group_id)
 WHERE f.group_id > $p.after AND f.state IN ['OPEN', 'FROZEN']
 WITH f ORDER BY f.group_id LIMIT $p.limit
 RETURN {FENCE}"""

@@ -50,12 +50,13 @@ def list_text(
     if hangs:
         assert anchor is not None
         rows = (
-            f"MATCH (a:{LABEL[anchor]} {{pk: $p.anchor_pk}})-[n:{label}]-() USING INDEX a:{LABEL[anchor]}(pk)"
+            f"MATCH (a:{LABEL[anchor]} {{pk: $p.anchor_pk}})-[n:{label}]-() "
+            f"USING INDEX SEEK a:{LABEL[anchor]}(pk)"
         )
     elif order is ListOrder.UUID:
-        rows = f"MATCH {pattern(kind)} USING INDEX n:{label}(pk)"
+        rows = f"MATCH {pattern(kind)} USING INDEX SEEK n:{label}(pk)"
     else:
-        rows = f"MATCH {pattern(kind)} USING INDEX n:{label}(group_id, created_at)"
+        rows = f"MATCH {pattern(kind)} USING INDEX SEEK n:{label}(group_id, created_at)"
     if order is ListOrder.UUID:
         where, by = "n.pk > $p.after_pk AND n.pk < $p.end_pk", "n.pk"
     else:
@@ -83,7 +84,7 @@ RETURN rows, {FENCE_OR_NULL}"""
 
 def _changes_text() -> str:
     versions = " UNION ALL ".join(
-        f"""MATCH {match} USING INDEX n:{label}(group_id, version)
+        f"""MATCH {match} USING INDEX SEEK n:{label}(group_id, version)
   WHERE n.group_id = $p.group_id AND n.version > $p.after AND n.version <= $p.bound
   WITH n ORDER BY n.group_id, n.version LIMIT $p.limit + 1
   RETURN n.version AS v"""
@@ -91,7 +92,7 @@ def _changes_text() -> str:
     )
     parts = "\n".join(
         f"""CALL (cut) {{
-  MATCH {match} USING INDEX n:{label}(group_id, version)
+  MATCH {match} USING INDEX SEEK n:{label}(group_id, version)
   WHERE n.group_id = $p.group_id AND n.version > $p.after AND n.version <= cut
   RETURN collect({what}) AS part_{number}
 }}"""

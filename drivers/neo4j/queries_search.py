@@ -30,7 +30,8 @@ def semantic_text(kind: Kind, *, filtered: bool) -> str:
     return f"""{PREFIX}
 CALL () {{
   UNWIND $p.groups AS g
-  MATCH {pattern(kind)} USING INDEX n:{LABEL[kind]}(pk) WHERE n.pk STARTS WITH g.prefix{_and(kind, filtered)}
+  MATCH {pattern(kind)} USING INDEX SEEK n:{LABEL[kind]}(pk)
+  WHERE n.pk STARTS WITH g.prefix{_and(kind, filtered)}
   WITH g, n.pk AS pk, n[g.slot] AS vector WHERE size(vector) = $p.dimension
   WITH g.group_id AS group_id, pk, vector.similarity.cosine(vector, $p.vector) AS score
   ORDER BY score DESC, group_id, pk LIMIT $p.limit
@@ -89,7 +90,7 @@ def expand_text(along: Kind, origin: Kind, *, filtered: bool) -> str:
 UNWIND $p.groups AS g
 CALL (g) {{
   UNWIND range(0, size(g.pks) - 1) AS place
-  MATCH (n:{LABEL[origin]} {{pk: g.pks[place]}}) USING INDEX n:{LABEL[origin]}(pk)
+  MATCH (n:{LABEL[origin]} {{pk: g.pks[place]}}) USING INDEX SEEK n:{LABEL[origin]}(pk)
   CALL (n) {{
     MATCH (n)-[e:{LABEL[along]}]-(){keep}
     WITH DISTINCT e ORDER BY e.created_at DESC, e.uuid LIMIT $p.limit

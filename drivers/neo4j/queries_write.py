@@ -71,10 +71,10 @@ def _write_text(shape: WriteShape) -> str:
     lines = [
         PREFIX,
         "UNWIND $p.writes AS w",
-        "MATCH (f:_Fence {group_id: w.group_id}) USING INDEX f:_Fence(group_id)",
+        "MATCH (f:_Fence {group_id: w.group_id}) USING INDEX SEEK f:_Fence(group_id)",
         "SET f += {}",
         "WITH w, f, (f.state = 'OPEN' AND f.epoch = w.epoch) AS owned",
-        "OPTIONAL MATCH (o:_Op {pk: w.operation.pk}) USING INDEX o:_Op(pk)",
+        "OPTIONAL MATCH (o:_Op {pk: w.operation.pk}) USING INDEX SEEK o:_Op(pk)",
         "WITH w, f, o, owned, (w.if_version IS NULL OR w.if_version = f.version) AS expected",
         "WITH w, f, o, owned, expected,",
         "  (owned AND o IS NULL AND expected AND f.embeddings = w.embeddings_seen) AS go",
@@ -108,8 +108,8 @@ def _write_text(shape: WriteShape) -> str:
         lines += _put(
             "put",
             kind,
-            f"MATCH (a:{source} {{pk: r.source}}) USING INDEX a:{source}(pk) "
-            f"MATCH (b:{target} {{pk: r.target}}) USING INDEX b:{target}(pk) "
+            f"MATCH (a:{source} {{pk: r.source}}) USING INDEX SEEK a:{source}(pk) "
+            f"MATCH (b:{target} {{pk: r.target}}) USING INDEX SEEK b:{target}(pk) "
             f"MERGE (a)-[n:{LABEL[kind]} {{pk: r.p.pk}}]->(b)",
         )
         lines += _put("changed", kind, row_by_pk(kind, "r.p.pk"))
@@ -163,7 +163,7 @@ def _guards(shape: WriteShape, nodes: Iterable[Kind]) -> Iterable[str]:
 
 
 def _edges_of(kind: Kind) -> str:
-    return f"MATCH (n:{LABEL[kind]} {{pk: k}})-[e]-() USING INDEX n:{LABEL[kind]}(pk)"
+    return f"MATCH (n:{LABEL[kind]} {{pk: k}})-[e]-() USING INDEX SEEK n:{LABEL[kind]}(pk)"
 
 
 def _put(section: str, kind: Kind, find_or_make: str) -> Iterable[str]:
@@ -200,7 +200,7 @@ def _images_text() -> str:
     lines += [
         f"CALL (fence) {{ CALL () {{ {edges} }} WITH e LIMIT $p.incident_max",
         "  RETURN collect([type(e), e.uuid, e.source_uuid, e.target_uuid, e.term_count]) AS incident }",
-        "OPTIONAL MATCH (o:_Op {pk: $p.operation_pk}) USING INDEX o:_Op(pk)",
+        "OPTIONAL MATCH (o:_Op {pk: $p.operation_pk}) USING INDEX SEEK o:_Op(pk)",
         f"RETURN fence, {_OPERATION_OR_NULL}, incident,",
         "  [" + ", ".join(f"rows_{kind}" for kind in Kind) + "],",
         "  [" + ", ".join(f"ends_{kind}" for kind in ends) + "]",
@@ -218,7 +218,7 @@ rows), whose stale image would have passed the guards of the write. The lock cos
 LOCKED_VERSION = "\n".join(
     (
         PREFIX,
-        "MATCH (f:_Fence {group_id: $p.group_id}) USING INDEX f:_Fence(group_id)",
+        "MATCH (f:_Fence {group_id: $p.group_id}) USING INDEX SEEK f:_Fence(group_id)",
         "SET f += {}",
         "RETURN f.version",
     )

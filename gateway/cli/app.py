@@ -9,6 +9,7 @@ from gateway.cli.bench.write import write
 from gateway.cli.config import config
 from gateway.cli.demo import demo
 from gateway.cli.eval import evaluate
+from gateway.cli.explain import explain
 from gateway.cli.further import further_commands
 from gateway.cli.serve import serve
 from gateway.cli.status import status
@@ -25,6 +26,7 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(status)
 app.command()(config)
+app.command()(explain)
 app.command()(demo)
 app.command("eval")(evaluate)
 

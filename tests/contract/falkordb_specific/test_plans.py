@@ -1,108 +1,129 @@
 """Every query finds its rows by an index: read from the engine's own plans."""
 
-import re
-from itertools import product
+import secrets
+from collections.abc import AsyncIterator
+from typing import cast
 
 import pytest
 
-from drivers.falkordb import FalkorDBDriver, queries, queries_read, queries_search, queries_write
+from drivers.contract import SchemaReport
+from drivers.example_group import placeholder, read_example
+from drivers.falkordb import FalkorDBDriver, FalkorDBSettings
 from drivers.falkordb.client import GraphClient
-from drivers.falkordb.graphs import graph_of
-from drivers.falkordb.parameters import Parameter, statement
-from drivers.falkordb.queries_write import ImageShape, WriteShape
+from drivers.falkordb.graphs import graph_of, own_graph
+from drivers.falkordb.plans import FalkorDBPlans
+from drivers.falkordb.query_shapes import query_shapes
+from drivers.falkordb.schema import INDEXES
 from drivers.fence import POOLED, GroupRef
-from drivers.filter_parameters import filter_parameters
-from drivers.filters import NO_FILTER
-from drivers.graph_model import EDGE_KINDS, ENDPOINT_KINDS, NODE_KINDS, TEXT_KINDS, Kind
-from drivers.reads import ListOrder
-from drivers.search_reads import EXPANDED_KINDS
+from drivers.query_plan import Verdict, index_states, judge
+from tests.contract.falkordb_specific.conftest import OpenGroup
+from tests.contract.rows import one_of_each, vector
 from tests.contract.subject import POOL_GRAPHS
 from tests.contract.tenant import soon
+from tests.engines import FalkorDBServer
 
-KINDS = tuple(Kind)
-PUT = tuple((kind, "vector" if kind in TEXT_KINDS else "") for kind in KINDS)
-
-TEXTS: dict[str, str] = {
-    "images": queries_write.images_text(ImageShape(KINDS, NODE_KINDS, NODE_KINDS)),
-    "write": queries_write.write_text(
-        WriteShape(KINDS, NODE_KINDS, KINDS, PUT, closes_facts=True, tombstones=True)
-    ),
-    "changed versions": queries_read.changed_versions_text(),
-    "changes": queries_read.changes_text(tuple((kind, "vector") for kind in TEXT_KINDS)),
-    "fence": queries.FENCE_OF_GROUP,
-    "fences": queries.FENCES_OF_GROUPS,
-    "create fence": queries.CREATE_FENCE,
-    **{f"fetch {kind}": queries_read.fetch_text(kind, None) for kind in KINDS},
-    **{
-        f"list {kind} {order} {continues}": queries_read.list_text(
-            kind, None, order, continues=continues, slot=None
-        )
-        for kind, order, continues in product(KINDS, ListOrder, (False, True))
-    },
-    **{
-        f"list {kind} at {anchor}": queries_read.list_text(
-            kind, anchor, ListOrder.NEWEST, continues=True, slot=None
-        )
-        for kind, anchor in product(EDGE_KINDS, NODE_KINDS)
-    },
-    "list facts of an episode": queries_read.list_text(
-        Kind.FACT, Kind.EPISODE, ListOrder.NEWEST, continues=True, slot=None
-    ),
-    "list facts between": queries_read.list_text(
-        Kind.FACT, Kind.ENTITY, ListOrder.NEWEST, continues=True, slot=None, between=True
-    ),
-    **{
-        f"semantic {kind} {filtered}": queries_search.semantic_text(kind, "vector", filtered=filtered)
-        for kind, filtered in product(TEXT_KINDS, (False, True))
-    },
-    **{
-        f"keyword {kind} {filtered} {counted}": queries_search.keyword_text(
-            kind, filtered=filtered, counted=counted
-        )
-        for kind, filtered, counted in product(TEXT_KINDS, (False, True), (False, True))
-    },
-    **{
-        f"expand {kind} from {origin} {filtered}": queries_search.expand_text(kind, origin, filtered=filtered)
-        for kind, filtered in product(EXPANDED_KINDS, (False, True))
-        for origin in ENDPOINT_KINDS[kind]
-    },
-}
-PARAMETERS: dict[str, Parameter] = {
-    **dict.fromkeys(("group", "operation", "operation_key", "anchor", "after_uuid", "fits", "wanted"), "x"),
-    **dict.fromkeys(("op_id", "content_hash", "result", "embeddings", "embeddings_seen"), "x"),
-    **dict.fromkeys(("limit", "incident_max", "rows_max", "after", "until", "after_created_at"), 1),
-    **dict.fromkeys(("epoch", "if_version", "seen_version", "incident", "now", "score_min"), 1),
-    **{f"existing_{kind}": 1 for kind in KINDS},
-    "stats": {},
-    "properties": {},
-    "vector": [1.0],
-    "chunks": [{"keys": "x", "groups": ["x"]}],
-    "frontier": [{"group": "x", "keys": ["x"], "edges_max": 1, "all_max": 1}],
-    **filter_parameters(Kind.FACT, NO_FILTER),
-}
-"""Of the others any list of keys will do."""
-SCANS = ("Label Scan", "All Node Scan", "Hash Join", "Cartesian")
+ANY = GroupRef("any", POOLED)
+SHAPES = {shape.name: shape for shape in query_shapes(placeholder(ANY.group_id))}
+WRITING = {"Create", "Merge", "MergeCreate", "Delete", "Update", "Foreach"}
 
 
-@pytest.mark.parametrize("name", TEXTS)
-async def test_no_query_scans_a_whole_label(falkordb: FalkorDBDriver, client: GraphClient, name: str) -> None:
+@pytest.fixture(scope="module")
+async def plans(falkordb_server: FalkorDBServer) -> AsyncIterator[FalkorDBPlans]:
+    reader = FalkorDBPlans("beside", FalkorDBSettings(falkordb_server.url), POOL_GRAPHS)
+    await reader.open()
+    yield reader
+    await reader.close()
+
+
+@pytest.fixture(scope="module")
+async def states(falkordb: FalkorDBDriver) -> dict[str, str]:
+    return await _states(falkordb, graph_of(ANY, POOL_GRAPHS))
+
+
+@pytest.mark.parametrize("name", SHAPES)
+async def test_no_query_scans_a_whole_label(plans: FalkorDBPlans, states: dict[str, str], name: str) -> None:
     """No operation of the plan grows with the rows of other groups: every row is found by a range index, by
-    the text index or along an edge."""
-    lines = await _explain(client, TEXTS[name])
-    assert not [line for line in lines if any(scan in line for scan in SCANS)], "\n".join(lines)
-    assert any("Index Scan" in line or "ProcedureCall" in line for line in lines), "\n".join(lines)
+    the text index or along an edge. What is said to read has no operator that writes: it may be profiled."""
+    shape = SHAPES[name]
+    plan = await plans.explain(ANY, shape, soon(), profile=False)
+    verdict = judge(shape, plan, states)
+    assert verdict.holds, verdict
+    assert shape.indexes or shape.scanned
+    assert bool({step.operator for _, step in plan.walk()} & WRITING) == shape.writes
 
 
-async def test_listing_fences_is_the_one_scan(falkordb: FalkorDBDriver, client: GraphClient) -> None:
+async def test_listing_fences_is_the_one_scan(plans: FalkorDBPlans) -> None:
     """Fences are listed by one pass over the fences, because a range over an indexed string is wrong."""
-    lines = await _explain(client, queries.LIST_FENCES)
-    assert [line for line in lines if "Scan" in line] == ["Node By Label Scan | (f:_Fence)"]
+    assert [shape.name for shape in SHAPES.values() if shape.scanned] == ["list-fences"]
+    plan = await plans.explain(ANY, SHAPES["list-fences"], soon(), profile=False)
+    scans = [(step.operator, step.details) for _, step in plan.walk() if "Scan" in step.operator]
+    assert scans == [("Node By Label Scan", "(f:_Fence)")]
 
 
-async def _explain(client: GraphClient, text: str) -> list[str]:
-    names = sorted(set(re.findall(r"\$(\w+)", text)))
-    query = statement(text, {name: PARAMETERS.get(name, ["x"]) for name in names}).decode()
-    graph = graph_of(GroupRef("any", POOLED), POOL_GRAPHS)
-    plan = await client.command(soon(), "explaining", "GRAPH.EXPLAIN", graph, query)
-    assert isinstance(plan, list)
-    return [str(line).strip() for line in plan]
+@pytest.mark.parametrize(
+    ("index", "name"),
+    [
+        ("range:ENTITY(pk)", "fetch-entity"),
+        ("range:FACT(pk)", "write-rows"),
+        ("range:_Fence(group_id)", "semantic-fact"),
+        ("range:FACT(version)", "changes"),
+        ("fulltext:FACT(terms,group_key)", "keyword-fact"),
+    ],
+)
+async def test_the_loss_of_an_index_is_seen(
+    falkordb: FalkorDBDriver,
+    client: GraphClient,
+    plans: FalkorDBPlans,
+    open_group: OpenGroup,
+    index: str,
+    name: str,
+) -> None:
+    """The same shape in the same graph, with all indexes and without one of them."""
+    tenant = await open_group(space=f"plans-{secrets.token_hex(6)}")
+    graph = own_graph(tenant.ref.space)
+
+    async def verdict() -> Verdict:
+        plan = await plans.explain(tenant.ref, SHAPES[name], soon(), profile=False)
+        return judge(SHAPES[name], plan, await _states(falkordb, graph))
+
+    try:
+        assert (await verdict()).holds
+        for text in next(one for one in INDEXES if one.name == index).drop_texts():
+            await client.write(graph, text, {}, soon(), "dropping an index")
+        without = await verdict()
+        assert not without.holds
+        assert [use.name for use in without.indexes if not use.holds] == [index]
+    finally:
+        await client.command(soon(), "dropping a graph", "GRAPH.DELETE", graph)
+
+
+async def test_profiles_have_figures_and_leave_nothing(
+    falkordb: FalkorDBDriver, client: GraphClient, plans: FalkorDBPlans, open_group: OpenGroup
+) -> None:
+    """Every shape runs with its parameters, writes included; the rows, the fence and the list of graphs are
+    as before."""
+    tenant = await open_group()
+    await tenant.write(*one_of_each(embedding=vector([1, 2, 3])).values())
+    example = await read_example(falkordb, await tenant.fence(), soon())
+    marker = await falkordb.read_marker(soon())
+    before = await tenant.snapshot(), await _graphs(client)
+    for shape in query_shapes(example):
+        plan = await plans.explain(tenant.ref, shape, soon(), profile=True)
+        steps = [step for _, step in plan.walk()]
+        assert all(step.rows is not None and step.ms is not None for step in steps), shape.name
+        assert plan.rows, shape.name
+        if shape.name.startswith("write"):
+            made = sum(step.rows or 0 for step in steps if step.operator == "MergeCreate")
+            assert made >= len(shape.indexes) - 2, f"{shape.name} was not applied"
+    assert (await tenant.snapshot(), await _graphs(client)) == before
+    assert await falkordb.read_marker(soon()) == marker
+
+
+async def _graphs(client: GraphClient) -> set[str]:
+    return set(cast("list[str]", await client.command(soon(), "listing graphs", "GRAPH.LIST")))
+
+
+async def _states(driver: FalkorDBDriver, graph: str) -> dict[str, str]:
+    report = await driver.describe_schema(soon())
+    items = tuple(item for item in report.items if item.space == graph)
+    return index_states(SchemaReport(report.engine, report.engine_version, items))

@@ -1,91 +1,91 @@
 """No statement reads more than it must: each finds its rows by an index."""
 
-from collections.abc import Iterator
-from itertools import product
-from typing import Any, LiteralString, cast
+from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
-from neo4j import AsyncDriver
 
-from drivers.graph_model import EDGE_KINDS, ENDPOINT_KINDS, TEXT_KINDS, Kind
-from drivers.neo4j import Neo4jDriver
-from drivers.neo4j.queries_fences import CREATE_FENCE, CREATE_MARKER, LIST_FENCES, READ_FENCES
-from drivers.neo4j.queries_read import CHANGES, list_text, rows_text
-from drivers.neo4j.queries_search import expand_text, keyword_text, semantic_text
-from drivers.neo4j.queries_write import IMAGES, LOCKED_VERSION, SHAPES, write_statement
-from drivers.reads import ListOrder
-from drivers.search_reads import EXPANDED_KINDS
+from drivers.errors import GraphgateError
+from drivers.example_group import placeholder, read_example
+from drivers.fence import GroupRef
+from drivers.neo4j import Neo4jDriver, Neo4jSettings
+from drivers.neo4j.plans import Neo4jPlans
+from drivers.neo4j.query_shapes import query_shapes
+from drivers.query_plan import index_states, judge
+from tests.contract.neo4j_specific.conftest import OpenGroup
+from tests.contract.rows import one_of_each, vector
+from tests.contract.tenant import soon
+from tests.engines import Neo4jServer
 
-STATEMENTS = {
-    "create_marker": CREATE_MARKER,
-    "create_fence": CREATE_FENCE,
-    "read_fences": READ_FENCES,
-    "list_fences": LIST_FENCES,
-    "images": IMAGES.text,
-    "locked_version": LOCKED_VERSION,
-    "changes": CHANGES.text,
-    **{f"write_{len(shape.kinds)}": write_statement(shape).text for shape in SHAPES},
-    **{f"rows_{kind}": rows_text(kind, False) for kind in Kind},
-    **{f"vectors_{kind}": rows_text(kind, True) for kind in Kind},
-    **{f"list_{order}_{kind}": list_text(kind, order, None, False) for order in ListOrder for kind in Kind},
-    **{
-        f"anchored_{order}_{kind}_{anchor}": list_text(kind, order, anchor, False)
-        for order in ListOrder
-        for kind in EDGE_KINDS
-        for anchor in ENDPOINT_KINDS[kind]
-    },
-    **{f"episodes_facts_{order}": list_text(Kind.FACT, order, Kind.EPISODE, False) for order in ListOrder},
-    **{
-        f"between_{order}": list_text(Kind.FACT, order, Kind.ENTITY, False, between=True)
-        for order in ListOrder
-    },
-    **{
-        f"semantic_{kind}_{filtered}": semantic_text(kind, filtered=filtered)
-        for kind, filtered in product(TEXT_KINDS, (False, True))
-    },
-    **{
-        f"keyword_{kind}_{filtered}": keyword_text(kind, filtered=filtered)
-        for kind, filtered in product(TEXT_KINDS, (False, True))
-    },
-    **{
-        f"expand_{kind}_{origin}_{filtered}": expand_text(kind, origin, filtered=filtered)
-        for kind, filtered in product(EXPANDED_KINDS, (False, True))
-        for origin in ENDPOINT_KINDS[kind]
-    },
-}
+ANY = GroupRef("any")
+SHAPES = {shape.name: shape for shape in query_shapes(placeholder(ANY.group_id))}
 
 
-@pytest.mark.parametrize("name", STATEMENTS)
+@pytest.fixture(scope="module")
+async def plans(neo4j_server: Neo4jServer) -> AsyncIterator[Neo4jPlans]:
+    reader = Neo4jPlans("beside", Neo4jSettings(neo4j_server.url))
+    await reader.open()
+    yield reader
+    await reader.close()
+
+
+@pytest.fixture(scope="module")
+async def states(neo4j: Neo4jDriver) -> dict[str, str]:
+    return index_states(await neo4j.describe_schema(soon()))
+
+
+@pytest.mark.parametrize("name", SHAPES)
 async def test_a_statement_finds_its_rows_by_an_index(
-    neo4j: Neo4jDriver, beside: AsyncDriver, name: str
+    plans: Neo4jPlans, states: dict[str, str], name: str
 ) -> None:
     """On a small database, where the planner prefers scans, no plan has one; pages in order of an index are
-    cut before their rows are read."""
-    operators = await _operators(beside, STATEMENTS[name])
-    assert operators
-    assert [operator for operator in operators if "Scan" in operator] == []
-    if name.startswith("list_UUID"):
-        assert not {"Sort", "Top"} & set(operators)
-    if name.startswith(("images", "semantic", "keyword")):
-        # One part after the other, in the order of the text: fences first in images, else last.
-        assert "CartesianProduct" not in operators
-    if name == "changes":
-        # Each kind's versions come in the order of its index and are cut there; one Top merges them.
-        assert operators.count("Top") == 1
-        assert not {"Sort", "PartialSort"} & set(operators)
-    if name.startswith("list_NEWEST"):
-        assert "PartialTop" in operators
+    cut before their rows are read, and parts that must run in the order of the text do."""
+    plan = await plans.explain(ANY, SHAPES[name], soon(), profile=False)
+    verdict = judge(SHAPES[name], plan, states)
+    assert verdict.holds, verdict
+    assert SHAPES[name].indexes
+    assert not any(step.is_scan for _, step in plan.walk())
 
 
-async def _operators(client: AsyncDriver, text: str) -> list[str]:
-    async with client.session(database="neo4j") as session:
-        result = await session.run(cast("LiteralString", f"EXPLAIN {text}"), {"p": {}})
-        plan = (await result.consume()).plan
-    assert plan is not None
-    return [str(step["operatorType"]).partition("@")[0] for step in _steps(plan)]
+async def test_changes_are_cut_where_their_index_is_read(plans: Neo4jPlans) -> None:
+    """Each kind's versions come in the order of its index; one Top merges them."""
+    plan = await plans.explain(ANY, SHAPES["changes"], soon(), profile=False)
+    assert [step.operator for _, step in plan.walk()].count("Top") == 1
 
 
-def _steps(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for child in plan.get("children", ()):
-        yield from _steps(child)
+@pytest.mark.parametrize(
+    "name", ["fetch-entity", "list-entity-uuid", "list-entity-newest", "semantic-entity"]
+)
+async def test_the_loss_of_an_index_is_seen(plans: Neo4jPlans, name: str) -> None:
+    """The same statement about a label that has no index is told to scan: the hint alone does not hold it."""
+    shape = SHAPES[name]
+    without = replace(shape, text=shape.text.replace(":Entity", ":Unindexed"))
+    verdict = judge(shape, await plans.explain(ANY, without, soon(), profile=False), {})
+    assert [use.name for use in verdict.indexes if not use.holds] == [shape.indexes[0]]
+    assert any("Scan" in fault for fault in verdict.faults)
+
+
+async def test_profiles_have_figures_and_leave_nothing(
+    neo4j: Neo4jDriver, plans: Neo4jPlans, open_group: OpenGroup
+) -> None:
+    """Writes are applied, counted and rolled back."""
+    tenant = await open_group()
+    await tenant.write(*one_of_each(embedding=vector([1, 2, 3])).values())
+    before = await tenant.snapshot()
+    shapes = {
+        shape.name: shape for shape in query_shapes(await read_example(neo4j, await tenant.fence(), soon()))
+    }
+    for name in ("write-rows", "locked-version", "keyword-fact", "expand-fact-from-entity"):
+        plan = await plans.explain(tenant.ref, shapes[name], soon(), profile=True)
+        steps = [step for _, step in plan.walk()]
+        assert plan.rows == 1, name
+        assert sum(step.hits or 0 for step in steps) > 0
+        assert name != "write-rows" or [step.rows for step in steps if step.operator == "Create"] == [1]
+    assert await tenant.snapshot() == before
+
+
+async def test_what_is_said_to_read_cannot_write(plans: Neo4jPlans) -> None:
+    """The server itself refuses: a shape that is wrongly marked changes nothing on a shard in use."""
+    wrong = replace(SHAPES["create-fence"], writes=False)
+    with pytest.raises(GraphgateError):
+        await plans.explain(ANY, wrong, soon(), profile=True)

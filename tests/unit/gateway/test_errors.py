@@ -27,6 +27,7 @@ NO_CALLER: dict[str, str] = {
     "gateway.demo": "a command of its own, a client of the service",
     "gateway.eval": "a command of its own, a client of the service",
     "gateway.bench": "a command of its own, a client of the service or of a driver",
+    "gateway.explain": "a command of its own, asks the engines of shards",
     "gateway.loopback": "starts and calls gateways from outside",
     "gateway.embedded": "engines as child processes: before the service starts or after it has ended",
     "gateway.settings": "wrong settings end the start",

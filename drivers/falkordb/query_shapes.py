@@ -1,0 +1,236 @@
+"""Every query text that this package sends, with what its plan must use: one list for the tests of plans and
+for operators."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import product
+
+from drivers.example_group import ExampleGroup, example_plan
+from drivers.falkordb import queries, queries_read, queries_search, queries_write
+from drivers.falkordb.parameters import Parameter
+from drivers.falkordb.search import fitting_spec, groups_clause, terms_clause
+from drivers.falkordb.write import DEFAULT_SLOT, compose, operation_parameters, slot_of
+from drivers.fence_codec import MARKER_COLUMNS, encode_fence
+from drivers.filter_parameters import filter_parameters
+from drivers.filters import NO_FILTER
+from drivers.graph_model import EDGE_KINDS, ENDPOINT_KINDS, INT64_MAX, NODE_KINDS, TEXT_KINDS, Kind
+from drivers.query_plan import QueryShape
+from drivers.reads import ListOrder
+from drivers.row_codec import pk
+from drivers.search_reads import EXPANDED_KINDS
+from drivers.write_plan import ROWS_PER_WRITE_MAX
+
+FENCE = "range:_Fence(group_id)"
+OPERATION = "range:_Op(key)"
+MARKER = "range:_Marker(key)"
+_LIMIT = 100
+
+LEFT_OUT: Mapping[str, str] = {
+    "queries.PING": "reads nothing",
+    "queries.INDEX_MARKER": "a schema command",
+    "schema._DESCRIBE": "lists the indexes themselves",
+    "bare_loop._SET": "of the benchmarks' floor, no gateway sends it",
+    "bare_loop._ENTITIES": "of the benchmarks' floor, no gateway sends it",
+    "bare_loop._FACTS": "of the benchmarks' floor, no gateway sends it",
+}
+"""Texts that are in no shape, each with the reason."""
+
+
+def query_shapes(example: ExampleGroup) -> tuple[QueryShape, ...]:
+    return tuple(
+        shape
+        for shapes in (_shard, _writes, _fetches, _lists, _changes, _searches, _expansions)
+        for shape in shapes(example)
+    )
+
+
+def _range(kind: Kind, name: str) -> str:
+    return f"range:{kind}({name})"
+
+
+def _named(*parts: object) -> str:
+    return "-".join(str(part).lower().replace("_", "-") for part in parts if part)
+
+
+def _shard(example: ExampleGroup) -> Iterator[QueryShape]:
+    group_id = example.ref.group_id
+    for name, text, parameters in (
+        ("read-fence", queries.FENCE_OF_GROUP, {"group": group_id}),
+        ("read-fences", queries.FENCES_OF_GROUPS, {"groups": [group_id]}),
+    ):
+        yield QueryShape(name=name, text=text, parameters=parameters, indexes=(FENCE,))
+    yield QueryShape(
+        # A range over an indexed string is wrong: see queries.py.
+        name="list-fences",
+        text=queries.LIST_FENCES,
+        parameters={"after": "", "limit": _LIMIT},
+        indexes=(),
+        scanned=("_Fence",),
+    )
+    yield QueryShape(
+        name="create-fence",
+        text=queries.CREATE_FENCE,
+        parameters={"group": group_id, "properties": encode_fence(example.fence)},
+        indexes=(FENCE,),
+        writes=True,
+    )
+    yield QueryShape(
+        name="read-marker", text=queries.READ_MARKER, parameters={}, indexes=(MARKER,), of_marker=True
+    )
+    for name, text, parameters in (
+        ("create-marker", queries.CREATE_MARKER, {"properties": dict.fromkeys(MARKER_COLUMNS, "")}),
+        ("advance-beat", queries.ADVANCE_BEAT, {"seen": 0, "beat": 0}),
+    ):
+        yield QueryShape(
+            name=name, text=text, parameters=parameters, indexes=(MARKER,), writes=True, of_marker=True
+        )
+
+
+def _writes(example: ExampleGroup) -> Iterator[QueryShape]:
+    group_id = example.ref.group_id
+    keys = {kind: [pk(group_id, uuid) for uuid in example.uuids(kind)] for kind in Kind}
+    shape = queries_write.ImageShape(tuple(Kind), NODE_KINDS, NODE_KINDS)
+    yield QueryShape(
+        name="images",
+        text=queries_write.images_text(shape),
+        parameters={
+            "group": group_id,
+            **operation_parameters(group_id, "explain"),
+            "incident_max": ROWS_PER_WRITE_MAX + 1,
+            **{f"rows_{kind}": keys[kind] for kind in shape.rows},
+            **{f"endpoints_{kind}": keys[kind] for kind in shape.endpoints},
+            **{f"cascades_{kind}": keys[kind] for kind in shape.cascades},
+        },
+        indexes=(FENCE, OPERATION, *(_range(kind, "pk") for kind in Kind)),
+    )
+    for name, kinds, drops in (
+        ("write-rows", (Kind.ENTITY, Kind.FACT), False),
+        ("write-full", tuple(Kind), True),
+    ):
+        write_shape, parameters = compose(group_id, example_plan(example, kinds, drops=drops))
+        tombstones = ("range:_Tombstone(pk)",) if drops else ()
+        yield QueryShape(
+            name=name,
+            text=queries_write.write_text(write_shape),
+            parameters=parameters,
+            indexes=(FENCE, OPERATION, *(_range(kind, "pk") for kind in kinds), *tombstones),
+            writes=True,
+        )
+
+
+def _fetches(example: ExampleGroup) -> Iterator[QueryShape]:
+    group_id = example.ref.group_id
+    for kind, vectors in product(Kind, (False, True)):
+        if kind not in TEXT_KINDS and vectors:
+            continue
+        yield QueryShape(
+            name=_named("fetch", kind, "vectors" if vectors else ""),
+            text=queries_read.fetch_text(kind, slot_of(example.fence.embeddings, kind) if vectors else None),
+            parameters={
+                "groups": [group_id],
+                "keys": [pk(group_id, uuid) for uuid in example.uuids(kind)],
+            },
+            indexes=(_range(kind, "pk"), FENCE),
+        )
+
+
+def _lists(example: ExampleGroup) -> Iterator[QueryShape]:
+    places: list[tuple[Kind, Kind | None, bool]] = [(kind, None, False) for kind in Kind]
+    places += [(kind, end, False) for kind in EDGE_KINDS for end in dict.fromkeys(ENDPOINT_KINDS[kind])]
+    places += [(Kind.FACT, Kind.EPISODE, False), (Kind.FACT, Kind.ENTITY, True)]
+    for (kind, anchor, between), order, continues in product(places, ListOrder, (False, True)):
+        hangs = anchor is not None and (kind, anchor) != (Kind.FACT, Kind.EPISODE)
+        anchor_uuid = example.uuids(anchor)[0] if anchor else ""
+        yield QueryShape(
+            name=_named(
+                "list", kind, anchor and f"at-{anchor}", "between" * between, order, "more" * continues
+            ),
+            text=queries_read.list_text(kind, anchor, order, continues=continues, slot=None, between=between),
+            parameters={
+                "group": example.ref.group_id,
+                "limit": _LIMIT,
+                "anchor": pk(example.ref.group_id, anchor_uuid),
+                "anchor_uuid": anchor_uuid,
+                "other_uuid": example.uuids(Kind.ENTITY)[-1],
+                "after_uuid": "",
+                "after_created_at": INT64_MAX,
+            },
+            indexes=(_range(anchor, "pk") if hangs and anchor else _range(kind, "group_id"), FENCE),
+        )
+
+
+def _changes(example: ExampleGroup) -> Iterator[QueryShape]:
+    slots = tuple((kind, slot_of(example.fence.embeddings, kind)) for kind in TEXT_KINDS)
+    used = [(owner, name) for owner in (*Kind, "_Tombstone") for name in ("group_id", "version")]
+    for name, text in (
+        ("changed-versions", queries_read.changed_versions_text()),
+        ("changes", queries_read.changes_text(slots)),
+    ):
+        yield QueryShape(
+            name=name,
+            text=text,
+            parameters={
+                "group": example.ref.group_id,
+                "after": 0,
+                "until": example.fence.version,
+                "rows_max": _LIMIT,
+            },
+            indexes=(*(f"range:{owner}({name})" for owner, name in used), FENCE),
+        )
+
+
+def _filter(kind: Kind, filtered: bool) -> Mapping[str, Parameter]:
+    return filter_parameters(kind, NO_FILTER) if filtered else {}
+
+
+def _searches(example: ExampleGroup) -> Iterator[QueryShape]:
+    groups = [example.ref.group_id]
+    for kind, filtered in product(TEXT_KINDS, (False, True)):
+        spec = example.fence.embeddings.get(kind)
+        slot = DEFAULT_SLOT if spec is None else slot_of(example.fence.embeddings, kind)
+        vector = example.vector(kind)
+        yield QueryShape(
+            name=_named("semantic", kind, "filtered" * filtered),
+            text=queries_search.semantic_text(kind, slot, filtered=filtered),
+            parameters={
+                "groups": groups,
+                "fits": fitting_spec(kind, vector.shape[0], slot),
+                "vector": vector,
+                "limit": _LIMIT,
+                "score_min": -1.0,
+                **_filter(kind, filtered),
+            },
+            indexes=(FENCE, _range(kind, "group_id")),
+        )
+    for kind, filtered, counted in product(TEXT_KINDS, (False, True), (False, True)):
+        terms = example.terms(kind)
+        yield QueryShape(
+            name=_named("keyword", kind, "counted" * counted, "filtered" * filtered),
+            text=queries_search.keyword_text(kind, filtered=filtered, counted=counted),
+            parameters={
+                "groups": groups,
+                "chunks": [{"keys": groups_clause(groups), "groups": groups}],
+                "wanted": terms_clause(terms),
+                "limit": _LIMIT,
+                "terms": [{"term": term, "clause": terms_clause((term,))} for term in terms],
+                **_filter(kind, filtered),
+            },
+            indexes=(FENCE, f"fulltext:{kind}(terms,group_key)"),
+        )
+
+
+def _expansions(example: ExampleGroup) -> Iterable[QueryShape]:
+    group_id = example.ref.group_id
+    for along, filtered in product(EXPANDED_KINDS, (False, True)):
+        for origin in dict.fromkeys(ENDPOINT_KINDS[along]):
+            part: Mapping[str, Parameter] = {
+                "group": group_id,
+                "keys": [pk(group_id, uuid) for uuid in example.uuids(origin)],
+                "edges_max": _LIMIT,
+                "all_max": _LIMIT,
+            }
+            yield QueryShape(
+                name=_named("expand", along, f"from-{origin}", "filtered" * filtered),
+                text=queries_search.expand_text(along, origin, filtered=filtered),
+                parameters={"groups": [group_id], "frontier": [part], **_filter(along, filtered)},
+                indexes=(FENCE, _range(origin, "pk")),
+            )

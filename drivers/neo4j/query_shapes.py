@@ -1,0 +1,258 @@
+"""Every statement that this package sends, with what its plan must use: one list for the tests of plans and
+for operators."""
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+
+from drivers.example_group import ExampleGroup, example_plan
+from drivers.fence_codec import encode_fence
+from drivers.filter_parameters import FilterValue, filter_parameters
+from drivers.filters import NO_FILTER
+from drivers.graph_model import EDGE_KINDS, ENDPOINT_KINDS, INT64_MAX, NODE_KINDS, TEXT_KINDS, Kind
+from drivers.group_key import group_key
+from drivers.neo4j import parameters, queries_fences, queries_read, queries_search, queries_write
+from drivers.neo4j.fences import MARKER_KEY
+from drivers.neo4j.records import slot_of
+from drivers.neo4j.schema_rules import FULLTEXT_NAME
+from drivers.query_plan import QueryShape
+from drivers.reads import ListOrder
+from drivers.row_codec import pk
+from drivers.search_reads import EXPANDED_KINDS
+from drivers.write_plan import ROWS_PER_WRITE_MAX
+
+FENCE = "unique:_Fence(group_id)"
+OPERATION = "unique:_Op(pk)"
+MARKER = "unique:_Marker(key)"
+_LIMIT = 100
+
+IN_ORDER_OF_THE_TEXT = ("CartesianProduct",)
+"""Never in a statement whose parts must run one after the other: fences first in images, else last."""
+
+LEFT_OUT: Mapping[str, str] = {
+    "queries_fences.PING": "reads nothing",
+    "schema._SHOW_INDEXES": "lists the indexes themselves",
+    "schema._COMPONENTS": "asks for the server's version",
+    "bare_loop._SET": "of the benchmarks' floor, no gateway sends it",
+    "bare_loop._ENTITIES": "of the benchmarks' floor, no gateway sends it",
+    "bare_loop._FACTS": "of the benchmarks' floor, no gateway sends it",
+}
+"""Texts that are in no shape, each with the reason."""
+
+
+def query_shapes(example: ExampleGroup) -> tuple[QueryShape, ...]:
+    return tuple(
+        shape
+        for shapes in (_shard, _writes, _fetches, _lists, _changes, _searches, _expansions)
+        for shape in shapes(example)
+    )
+
+
+def _unique(kind: Kind) -> str:
+    return f"unique:{kind}(pk)"
+
+
+def _named(*parts: object) -> str:
+    return "-".join(str(part).lower().replace("_", "-") for part in parts if part)
+
+
+def _shard(example: ExampleGroup) -> Iterator[QueryShape]:
+    groups = [{"group_id": example.ref.group_id}]
+    for name, text, given in (
+        ("read-fences", queries_fences.READ_FENCES, {"groups": groups}),
+        ("list-fences", queries_fences.LIST_FENCES, {"after": "", "limit": _LIMIT}),
+    ):
+        yield QueryShape(name=name, text=text, parameters=given, indexes=(FENCE,))
+    yield QueryShape(
+        name="create-fence",
+        text=queries_fences.CREATE_FENCE,
+        parameters={"fence": encode_fence(example.fence)},
+        indexes=(FENCE,),
+        writes=True,
+    )
+    yield QueryShape(
+        name="read-marker",
+        text=queries_fences.READ_MARKER,
+        parameters={"key": MARKER_KEY},
+        indexes=(MARKER,),
+        of_marker=True,
+    )
+    for name, text, given in (
+        ("create-marker", queries_fences.CREATE_MARKER, {"marker": {}}),
+        ("advance-beat", queries_fences.ADVANCE_BEAT, {"seen": 0, "beat": 0}),
+    ):
+        yield QueryShape(
+            name=name,
+            text=text,
+            parameters={"key": MARKER_KEY, **given},
+            indexes=(MARKER,),
+            writes=True,
+            of_marker=True,
+        )
+
+
+def _writes(example: ExampleGroup) -> Iterator[QueryShape]:
+    group_id = example.ref.group_id
+    keys = {kind: [pk(group_id, uuid) for uuid in example.uuids(kind)] for kind in Kind}
+    yield QueryShape(
+        name="images",
+        text=queries_write.IMAGES.text,
+        parameters={
+            "group_id": group_id,
+            "operation_pk": pk(group_id, "explain"),
+            "rows": keys,
+            "endpoints": {kind: keys[kind] for kind in NODE_KINDS},
+            "cascades": {kind: keys[kind] for kind in NODE_KINDS},
+            "incident_max": ROWS_PER_WRITE_MAX + 1,
+        },
+        indexes=(FENCE, OPERATION, *map(_unique, Kind)),
+        never=IN_ORDER_OF_THE_TEXT,
+        writes=True,
+    )
+    for name, shape in (
+        ("write-rows", queries_write.ROWS),
+        ("write-core", queries_write.CORE),
+        ("write-full", queries_write.FULL),
+    ):
+        plan = example_plan(example, shape.kinds, drops=shape.drops)
+        tombstones = ("unique:_Tombstone(pk)",) if shape.drops else ()
+        yield QueryShape(
+            name=name,
+            text=queries_write.write_statement(shape).text,
+            parameters={"writes": [parameters.write(group_id, plan)]},
+            indexes=(FENCE, OPERATION, *map(_unique, shape.kinds), *tombstones),
+            writes=True,
+        )
+
+
+def _fetches(example: ExampleGroup) -> Iterator[QueryShape]:
+    group_id = example.ref.group_id
+    for kind, vectors in product(Kind, (False, True)):
+        keys = [pk(group_id, uuid) for uuid in example.uuids(kind)]
+        yield QueryShape(
+            name=_named("fetch", kind, "vectors" * vectors),
+            text=queries_read.rows_text(kind, vectors),
+            parameters={"groups": [{"group_id": group_id, "pks": keys}]},
+            indexes=(_unique(kind), FENCE),
+        )
+
+
+def _lists(example: ExampleGroup) -> Iterator[QueryShape]:
+    group_id = example.ref.group_id
+    places: list[tuple[Kind, Kind | None, bool]] = [(kind, None, False) for kind in Kind]
+    places += [(kind, end, False) for kind in EDGE_KINDS for end in dict.fromkeys(ENDPOINT_KINDS[kind])]
+    places += [(Kind.FACT, Kind.EPISODE, False), (Kind.FACT, Kind.ENTITY, True)]
+    for (kind, anchor, between), order, vectors in product(places, ListOrder, (False, True)):
+        if vectors and (anchor is not None or kind not in TEXT_KINDS):
+            # The vectors are one property more to return, wherever the rows come from.
+            continue
+        hangs = anchor is not None and (kind, anchor) != (Kind.FACT, Kind.EPISODE)
+        anchor_uuid = example.uuids(anchor)[0] if anchor else ""
+        in_order = f"range:{kind}(group_id,created_at)" if order is ListOrder.NEWEST else _unique(kind)
+        # The rows of a group come in the order of the index and are cut before they are read.
+        newest = order is ListOrder.NEWEST and not hangs
+        yield QueryShape(
+            name=_named(
+                "list", kind, anchor and f"at-{anchor}", "between" * between, order, "vectors" * vectors
+            ),
+            text=queries_read.list_text(kind, order, anchor, vectors, between=between),
+            parameters={
+                "group_id": group_id,
+                "limit": _LIMIT,
+                "anchor_pk": pk(group_id, anchor_uuid),
+                "anchor_uuid": anchor_uuid,
+                "other_uuid": example.uuids(Kind.ENTITY)[-1],
+                "after_pk": group_id + queries_read.FIRST_PK_SUFFIX,
+                "end_pk": group_id + queries_read.END_PK_SUFFIX,
+                "created_at": INT64_MAX,
+                "uuid": "",
+            },
+            indexes=(_unique(anchor) if hangs and anchor else in_order, FENCE),
+            needs=("PartialTop",) if newest else (),
+            never=() if hangs or newest else ("Sort", "Top"),
+        )
+
+
+def _changes(example: ExampleGroup) -> Iterator[QueryShape]:
+    group_id = example.ref.group_id
+    yield QueryShape(
+        name="locked-version",
+        text=queries_write.LOCKED_VERSION,
+        parameters={"group_id": group_id},
+        indexes=(FENCE,),
+        writes=True,
+    )
+    owners = (*Kind, "_Tombstone")
+    yield QueryShape(
+        name="changes",
+        text=queries_read.CHANGES.text,
+        parameters={"group_id": group_id, "after": 0, "bound": example.fence.version, "limit": _LIMIT},
+        indexes=(*(f"range:{owner}(group_id,version)" for owner in owners), FENCE),
+        # Each kind's versions come in the order of its index and are cut there; one Top merges them.
+        needs=("Top",),
+        never=("Sort", "PartialSort"),
+    )
+
+
+def _filter(kind: Kind, filtered: bool) -> Mapping[str, FilterValue]:
+    return filter_parameters(kind, NO_FILTER) if filtered else {}
+
+
+def _searches(example: ExampleGroup) -> Iterator[QueryShape]:
+    group_id = example.ref.group_id
+    for kind, filtered in product(TEXT_KINDS, (False, True)):
+        vector = example.vector(kind).tolist()
+        group = {
+            "group_id": group_id,
+            "prefix": group_id + queries_read.FIRST_PK_SUFFIX,
+            "slot": slot_of(example.fence.embeddings, kind),
+        }
+        yield QueryShape(
+            name=_named("semantic", kind, "filtered" * filtered),
+            text=queries_search.semantic_text(kind, filtered=filtered),
+            parameters={
+                "groups": [group],
+                "vector": vector,
+                "dimension": len(vector),
+                "limit": _LIMIT,
+                **_filter(kind, filtered),
+            },
+            indexes=(_unique(kind), FENCE),
+            never=IN_ORDER_OF_THE_TEXT,
+        )
+    scope = f"(group_key:{group_key(group_id)})^0"
+    for kind, filtered in product(TEXT_KINDS, (False, True)):
+        terms = [f'terms:"{term}"' for term in example.terms(kind)]
+        yield QueryShape(
+            name=_named("keyword", kind, "filtered" * filtered),
+            text=queries_search.keyword_text(kind, filtered=filtered),
+            parameters={
+                "index": FULLTEXT_NAME[kind],
+                "query": f"{scope} AND ({' OR '.join(terms)})",
+                # As many as there are rows that match: then the engine counts, too.
+                "limit": 1,
+                "group_ids": [group_id],
+                "terms": [{"query": f"{scope} AND {term}"} for term in terms],
+                "groups": [{"group_id": group_id}],
+                **_filter(kind, filtered),
+            },
+            indexes=(f"fulltext:{kind}(terms,group_key)", FENCE),
+            never=IN_ORDER_OF_THE_TEXT,
+        )
+
+
+def _expansions(example: ExampleGroup) -> Iterator[QueryShape]:
+    group_id = example.ref.group_id
+    for along, filtered in product(EXPANDED_KINDS, (False, True)):
+        for origin in dict.fromkeys(ENDPOINT_KINDS[along]):
+            keys = [pk(group_id, uuid) for uuid in example.uuids(origin)]
+            yield QueryShape(
+                name=_named("expand", along, f"from-{origin}", "filtered" * filtered),
+                text=queries_search.expand_text(along, origin, filtered=filtered),
+                parameters={
+                    "groups": [{"group_id": group_id, "pks": keys}],
+                    "limit": _LIMIT,
+                    "rows_max": _LIMIT,
+                    **_filter(along, filtered),
+                },
+                indexes=(_unique(origin), FENCE),
+            )

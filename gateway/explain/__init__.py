@@ -1,0 +1,1 @@
+"""Plans of every query that the drivers send, held against the indexes that they must use."""
