@@ -80,8 +80,8 @@ class ShardDriver(Protocol):
 
     @property
     def write_weight_max(self) -> int:
-        """Bound of write_weight(plan) where an engine serves nobody while it applies a write. A write of
-        one row always passes."""
+        """Bound of write_weight(plan) where an engine serves nobody while it applies a write, 0: none. A
+        write of one row always passes."""
         ...
 
     async def open(self) -> None:

@@ -60,9 +60,11 @@ class ShardUnavailable(ShardError):
     reason = "SHARD_UNAVAILABLE"
     retryable = True
 
-    def __init__(self, shard_id: str, why: str) -> None:
+    def __init__(self, shard_id: str, why: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(shard_id, f"shard {shard_id} is not available ({why}); retry after a short wait")
         self.why = why
+        self.retry_after_s = retry_after_s
+        """Before that a retry is in vain; None: nothing is known."""
 
 
 class ShardImpaired(ShardUnavailable):

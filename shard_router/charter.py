@@ -68,15 +68,18 @@ class Charter:
         known = self._known.get(shard_id)
         return 0 if known is None else known.beat
 
-    async def admit(self, shard_id: str, deadline: Deadline) -> ShardMarker:
-        """The shard's marker, after founding or joining if that is due.
+    async def admit(
+        self, shard_id: str, deadline: Deadline, *, ping_s_max: float = PING_S_MAX
+    ) -> ShardMarker:
+        """The shard's marker, after founding or joining if that is due. `ping_s_max` bounds the wait for its
+        first sign of life.
 
         Raises ShardIdentityError for a shard that must not be used, FleetNotFounded, ShardError.
         """
         # Before the marker: a beat that another gateway gives meanwhile is no sign of an older copy.
         memory = await self._memory_of(shard_id, deadline)
         driver = self._drivers[shard_id]
-        await driver.ping(deadline.within(PING_S_MAX))
+        await driver.ping(deadline.within(ping_s_max))
         marker = await driver.read_marker(deadline)
         if marker is None and memory.each():
             raise WipedShard(shard_id)

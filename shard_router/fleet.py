@@ -44,6 +44,8 @@ class ShardStatus:
     beat: int
     calls_running: int
     calls_waiting: int
+    write_weight_max: int | None
+    """Bound of one write's weight, 0: none. None: not configured at this gateway."""
 
 
 class Fleet:
@@ -154,6 +156,13 @@ class Fleet:
     def incarnation_of(self, shard_id: str) -> str:
         return self._charter.incarnation_of(shard_id)
 
+    def write_weight_max(self, shard_id: str) -> int:
+        """As of the shard's driver. Raises ShardUnknown."""
+        link = self._links.get(shard_id)
+        if link is None:
+            raise ShardUnknown(shard_id)
+        return link.write_weight_max
+
     def configured(self, shard_id: str) -> bool:
         return shard_id in self._links
 
@@ -174,6 +183,7 @@ class Fleet:
             beat=self._charter.beat_of(info.shard_id),
             calls_running=0 if link is None else link.gate.running,
             calls_waiting=0 if link is None else link.gate.waiting,
+            write_weight_max=None if link is None else link.write_weight_max,
         )
 
     # --- use --------------------------------------------------------------------------------------

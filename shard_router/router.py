@@ -197,6 +197,10 @@ class Router:
 
         return await self.on_owner(group_id, deadline, read, create=False, writes=False)
 
+    def write_weight_max(self, shard_id: str) -> int:
+        """Of one write to the shard, 0: no bound. Raises ShardUnknown."""
+        return self._fleet.write_weight_max(shard_id)
+
     # --- many groups ------------------------------------------------------------------------------
 
     async def locate(

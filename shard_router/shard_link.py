@@ -10,13 +10,16 @@ ran out only brings the next check forward, for a shard is not to be taken from 
 a hurry. A shard that answers that it cannot (out of memory, read-only) stays READY, with its problem noted.
 
 One task per shard connects, checks and beats, so that a shard that comes back meets one connection
-attempt per gateway and not one per waiting call.
+attempt per gateway and not one per waiting call. A lost connection is tried anew at once, and calls wait for
+that attempt. While the shard is UNREACHABLE a call waits for the attempt that runs or is due, so that a short
+outage costs time and no errors; it waits for no attempt that has gone on for long and for none that is far
+away, so that a shard that is away for long costs nobody his time.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
 
@@ -31,14 +34,12 @@ from drivers.errors import (
     ShardTimeout,
     ShardUnavailable,
 )
-from shard_router.backoff import Backoff
-from shard_router.charter import Charter
+from shard_router.charter import PING_S_MAX, Charter
 from shard_router.clock import Clock
 from shard_router.gate import BEFORE_THIS_ONE, ShardGate
+from shard_router.reconnecting import Attempts, ReconnectSettings
 
 _LOG = logging.getLogger(__name__)
-
-_RECONNECT = Backoff(first_s=0.2, pause_s_max=2.0)
 
 
 class LinkState(StrEnum):
@@ -60,7 +61,7 @@ class LinkSettings:
     a shard that is written to must beat."""
     early_check_s_min: float = 1.0
     """Between the last check and one that a call without an answer brings forward."""
-    reconnect: Backoff = _RECONNECT
+    reconnect: ReconnectSettings = field(default_factory=ReconnectSettings)
 
 
 class ShardLink:
@@ -79,7 +80,6 @@ class ShardLink:
         self._charter = charter
         self._settings = settings
         self._clock = clock
-        self._rng = rng
         self._on_ready = on_ready
         self._state = LinkState.CONNECTING
         self._problem: GraphgateError | None = None
@@ -93,11 +93,17 @@ class ShardLink:
         """The connection was lost: connect anew."""
         self._suspicion = asyncio.Event()
         """A call was not answered in time, or there is a doubt: look at the shard early."""
+        self._attempts = Attempts(settings.reconnect, clock, rng)
         self._wrote = False
 
     @property
     def shard_id(self) -> str:
         return self._driver.shard_id
+
+    @property
+    def write_weight_max(self) -> int:
+        """As of the driver; known before the shard is reached."""
+        return self._driver.write_weight_max
 
     @property
     def state(self) -> LinkState:
@@ -130,11 +136,14 @@ class ShardLink:
         """Runs the call on the checked shard. `writes` keeps the shard's beat going.
 
         Raises ShardGateFull, ShardTimeout, ShardUnavailable or ShardIdentityError without calling, else
-        what the call raises.
+        what the call raises. ShardUnavailable of a shard that is not connected tells when the next attempt
+        begins.
         """
         async with self.gate.slot(deadline):
             if not deadline.remaining_s():
                 raise ShardTimeout(self.shard_id, BEFORE_THIS_ONE)
+            if self._state is LinkState.UNREACHABLE:
+                await self._attempts.ended(deadline)
             if self._state is LinkState.CONNECTING:
                 await self.decided(deadline)
             self._check_ready()
@@ -161,26 +170,29 @@ class ShardLink:
             case LinkState.REFUSED if self._problem is not None:
                 raise self._problem.with_traceback(None)
             case _:
-                raise ShardUnavailable(self.shard_id, _why(self._problem)) from self._problem
+                raise ShardUnavailable(
+                    self.shard_id, _why(self._problem), retry_after_s=self._attempts.begins_in_s
+                ) from self._problem
 
     # --- the one task of the shard ----------------------------------------------------------------
 
     async def keep_connected(self) -> None:
         """Runs until it is cancelled."""
-        failures = 0
         while True:
             problem = await self._attempt(self._connect)
             if problem is None:
-                failures = 0
+                self._attempts.succeeded()
                 problem = await self._stay()
             if problem is not None:
-                failures += 1
                 refused = isinstance(problem, ShardIdentityError)
                 self._enter(LinkState.REFUSED if refused else LinkState.UNREACHABLE, problem)
-                await self._clock.sleep(self._settings.reconnect.pause_s(failures, self._rng))
+                await self._clock.sleep(self._attempts.failed())
 
     async def _connect(self) -> None:
-        marker = await self._charter.admit(self.shard_id, Deadline.after(self._settings.connect_timeout_s))
+        # One that was never reached may be starting, which takes longer than coming back.
+        ping_s_max = min(PING_S_MAX, self._attempts.ping_s_max) if self._generation else PING_S_MAX
+        deadline = Deadline.after(self._settings.connect_timeout_s)
+        marker = await self._charter.admit(self.shard_id, deadline, ping_s_max=ping_s_max)
         self._driver.use_marker(marker)
         await self._driver.ensure_schema(Deadline.after(self._settings.schema_timeout_s))
         self._doubt.clear()

@@ -71,7 +71,7 @@ class ModelDriver:
 
     @property
     def write_weight_max(self) -> int:
-        return 2**31 - 1
+        return 0
 
     async def open(self) -> None:
         await self.step("open")

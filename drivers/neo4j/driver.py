@@ -55,7 +55,7 @@ class Neo4jDriver:
     @property
     def write_weight_max(self) -> int:
         """A commit holds nobody up but writers of the same groups: the bounds of a message are enough."""
-        return 2**31 - 1
+        return 0
 
     async def open(self) -> None:
         self._client.open()

@@ -7,6 +7,9 @@ What a failure says about a write that was sent:
 - Everything else is open. A clean stop lets running transactions commit and then answers
   Neo.TransientError.General.DatabaseUnavailable; a lost connection says nothing at all. The driver calls
   both retryable, which is right for reads only.
+- A write that does not fit on the disk is answered with Neo.DatabaseError.Transaction.TransactionLogError,
+  which is open too: how much of it reached the log is not said. From then on the server begins no
+  transaction, no reading one either (TransactionStartFailed), until it is restarted, disk or no disk.
 """
 
 import struct
@@ -78,11 +81,13 @@ _NO_INDEX = frozenset(
 )
 _MEMORY = "a transaction needs more memory than it may"
 _CREDENTIALS = "it refuses the credentials; correct user and password"
+_FAILED_DATABASE = "its database begins no transaction; free its disk, look at its log and restart it"
 _NOT_DONE: tuple[tuple[str, type[ShardUnavailable], str], ...] = (
     ("Neo.TransientError.General.MemoryPoolOutOfMemoryError", ShardImpaired, _MEMORY),
     ("Neo.ClientError.Cluster.NotALeader", ShardImpaired, "it is a replica"),
     ("Neo.ClientError.General.ForbiddenOnReadOnlyDatabase", ShardImpaired, "it is read-only"),
     ("Neo.ClientError.General.WriteOnReadOnlyAccessDatabase", ShardImpaired, "it is read-only"),
+    ("Neo.DatabaseError.Transaction.TransactionStartFailed", ShardUnavailable, _FAILED_DATABASE),
     ("Neo.ClientError.Security.", ShardUnavailable, _CREDENTIALS),
     ("Neo.ClientError.Database.DatabaseNotFound", ShardUnavailable, "it has no such database"),
 )

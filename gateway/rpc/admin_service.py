@@ -8,6 +8,7 @@ from typing import cast
 from drivers.contract import SchemaReport, ShardDriver
 from drivers.deadline import Deadline
 from gateway.rpc.call import CallLimits, Context, deadline_of
+from gateway.rpc.group_messages import limits_message
 from gateway.rpc.search_answer import SHARD_ENGINE
 from gateway.rpc.validation import SHARD_ID_CHARS_MAX, Violations
 from graphgate.v1 import admin_service_pb2 as pb
@@ -94,6 +95,7 @@ def _shard(status: ShardStatus) -> pb.Shard:
         problem=str(status.problem or ""),
         calls_running=status.calls_running,
         calls_waiting=status.calls_waiting,
+        limits=None if status.write_weight_max is None else limits_message(status.write_weight_max),
     )
 
 

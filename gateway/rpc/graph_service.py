@@ -6,7 +6,7 @@ from drivers.graph_model import Kind
 from gateway.rpc import page_token
 from gateway.rpc.call import CallLimits, Context, deadline_of
 from gateway.rpc.graph_reads import GraphReads
-from gateway.rpc.group_messages import group_message
+from gateway.rpc.group_messages import group_message, limits_message
 from gateway.rpc.provenance_reads import Provenance
 from gateway.rpc.row_messages import ROW_KIND, timestamp
 from gateway.rpc.row_reads import Batch, Page, RowReads, page_size
@@ -69,7 +69,10 @@ class GraphService(pb_grpc.GraphServiceServicer):
         shard_id, fence = await self._router.describe_group(
             request.group_id, deadline_of(context, self._limits)
         )
-        return pb.GetGroupResponse(group=group_message(fence, shard_id))
+        return pb.GetGroupResponse(
+            group=group_message(fence, shard_id),
+            limits=limits_message(self._router.write_weight_max(shard_id)),
+        )
 
     async def Expand(self, request: pb.ExpandRequest, context: Context) -> pb.ExpandResponse:
         return await self._graph_reads.expand(request, deadline_of(context, self._limits))

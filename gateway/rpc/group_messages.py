@@ -1,4 +1,4 @@
-"""Groups as messages."""
+"""Groups, and the limits of the shards that hold them, as messages."""
 
 from drivers.fence import Fence
 from drivers.graph_model import Kind
@@ -26,3 +26,7 @@ def group_message(fence: Fence, shard_id: str) -> pb.Group:
             for kind, spec in sorted(fence.embeddings.items())
         ],
     )
+
+
+def limits_message(write_weight_max: int) -> pb.ShardLimits:
+    return pb.ShardLimits(write_weight_max=write_weight_max)

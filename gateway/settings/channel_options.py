@@ -15,6 +15,9 @@ def channel_options(grpc: GrpcSettings) -> list[tuple[str, int]]:
         ("grpc.max_receive_message_length", 2 * grpc.message_bytes_max),
         ("grpc.max_send_message_length", -1),
         ("grpc.max_concurrent_streams", grpc.concurrent_streams_max),
+        # Else the library resets streams of clients that keep to the limit, by chance and without details,
+        # because calls that have ended are not cleared away yet: the service bounds its calls itself.
+        ("grpc.http.overload_protection", 0),
         ("grpc.max_connection_idle_ms", grpc.connection_idle_s_max * 1_000),
         ("grpc.max_connection_age_ms", grpc.connection_age_s_max * 1_000),
         ("grpc.max_connection_age_grace_ms", int(grpc.deadline_s_max + _AGED_CALLS_RESERVE_S) * 1_000),

@@ -1,6 +1,7 @@
 """Engines in a state that a test chooses, provoked on the engine itself."""
 
 import asyncio
+import resource
 import shutil
 import signal
 from collections.abc import AsyncGenerator
@@ -17,6 +18,8 @@ from gateway.embedded.process import EngineProcess
 from tests.eventually import eventually
 
 _DUMP = "dump.rdb"
+_FILE_BYTES_MAX = 4_096
+"""Less than any log of transactions has."""
 
 
 class TunedNeo4j(Neo4jProcess):
@@ -113,6 +116,21 @@ async def _snapshot(client: Redis, expected: str) -> None:
 async def _started(client: Redis) -> bool:
     await cast("Any", client.execute_command("BGSAVE", "SCHEDULE"))
     return True
+
+
+@asynccontextmanager
+async def without_log(process: TunedNeo4j) -> AsyncGenerator[None]:
+    """No file of Neo4j may grow, as on a full disk, so that its next write is its last until it is restarted.
+    There is room again at the end, and it is. Not a byte of that write gets into the log: of one that was cut
+    in the middle Neo4j may not recover at all."""
+    assert process.pid is not None
+    limits = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (_FILE_BYTES_MAX, limits[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, limits)
+        await process.restart()
 
 
 @asynccontextmanager

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 import grpc
 import pytest
 
+from shard_router.shard_link import LinkState
 from tests.eventually import eventually
 from tests.fault_proxy import Strike
 from tests.integration.faults import engines
 from tests.integration.faults.world import CALL_S, FALKORDB, NEIGHBOUR, NEO4J, World, shard_refusal
+from tests.integration.gateway.calls import new_uuid
 
 Code = grpc.StatusCode
 
@@ -131,6 +133,28 @@ async def _written(world: World, group: str, name: str) -> bool:
     return False
 
 
+async def test_a_full_disk_of_neo4j_is_told_and_loses_nothing(world: World) -> None:
+    """The write that met it has an unknown outcome, for the server does not say how much of it it kept; from
+    then on the server serves nobody, and callers and operators are told what it needs. Once it is restarted
+    with room, the same request is applied once, and nothing that was acknowledged is missing."""
+    group, elsewhere = await world.new_group(NEO4J), await world.new_group(NEIGHBOUR)
+    uuid, request_id = new_uuid(), new_uuid()
+    async with engines.without_log(world.fleet.neo4j):
+        met = await shard_refusal(world.write(group, "second", uuid=uuid, request_id=request_id), NEO4J)
+        assert (met.code, met.reason) == (Code.UNAVAILABLE, "OUTCOME_UNKNOWN")
+        for attempt in (world.write(group, "third"), world.names(group), world.search(group)):
+            refusal = await shard_refusal(attempt, NEO4J)
+            assert (refusal.code, refusal.reason) == (Code.UNAVAILABLE, "SHARD_UNAVAILABLE")
+            assert "free its disk" in refusal.text
+        await world.until_problem(NEO4J, "restart it")
+        await world.write(elsewhere, "second")
+    await eventually(world.all_well, 60.0)
+    first = await world.write(group, "second", uuid=uuid, request_id=request_id)
+    again = await world.write(group, "second", uuid=uuid, request_id=request_id)
+    assert (first.version, first.rows) == (again.version, again.rows)
+    assert await world.names(group) == ["first", "second"]
+
+
 @pytest.mark.parametrize("shard", [FALKORDB, NEO4J])
 async def test_a_slow_shard_serves_who_has_time(world: World, shard: str) -> None:
     """A shard that answers late is in use as before: a caller with time gets the answer, one without gets
@@ -189,6 +213,22 @@ async def test_other_shards_keep_their_latency(world: World, shard: str) -> None
             hanging += await round_of_calls()
         await eventually(world.all_well, 30.0)
     assert statistics.median(hanging) < 4 * statistics.median(healthy)
+
+
+@pytest.mark.parametrize("shard", [FALKORDB, NEO4J])
+async def test_calls_that_come_in_a_short_outage_wait_for_its_end(world: World, shard: str) -> None:
+    """Also when the gateway has given the shard up already: they wait for its attempt to reach it anew, all
+    for the same one, and none fails."""
+    group, proxy = await world.new_group(shard), world.proxy(shard)
+    proxy.hang()
+    proxy.cut()
+    await eventually(lambda: world.links()[shard].link is LinkState.UNREACHABLE)
+    connections = proxy.accepted
+    calls = [asyncio.create_task(world.names(group)) for _ in range(20)]
+    await eventually(lambda: world.links()[shard].calls_running == len(calls))
+    assert proxy.accepted - connections <= 2
+    proxy.resume()
+    assert await asyncio.gather(*calls) == [["first"]] * len(calls)
 
 
 @pytest.mark.parametrize("shard", [FALKORDB, NEO4J])

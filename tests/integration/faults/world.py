@@ -34,6 +34,7 @@ from graphgate.v1 import (
 )
 from shard_router.backoff import Backoff
 from shard_router.fleet import ShardStatus
+from shard_router.reconnecting import ReconnectSettings
 from shard_router.shard_link import LinkSettings
 from tests.eventually import eventually
 from tests.fakes.hashing_embedder import HashingEmbedder
@@ -54,7 +55,7 @@ QUICK = LinkSettings(
     check_timeout_s=1.0,
     check_interval_s=0.5,
     early_check_s_min=0.1,
-    reconnect=Backoff(first_s=0.05, pause_s_max=0.4),
+    reconnect=ReconnectSettings(Backoff(first_s=0.05, pause_s_max=0.4), due_s_max=0.05, ping_s_first=0.3),
 )
 NEO4J_TUNING = ("db.memory.transaction.max=24m",)
 

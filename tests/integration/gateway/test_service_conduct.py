@@ -3,13 +3,16 @@
 import asyncio
 from typing import Any
 
+import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2
 
+from drivers.falkordb.write import WEIGHT_MAX
 from gateway.rpc.reflection import V1_NAME
 from gateway.server import SERVICES, GatewayServer
-from graphgate.v1 import admin_service_pb2
+from gateway.settings.service import GrpcSettings
+from graphgate.v1 import admin_service_pb2, admin_service_pb2_grpc
 from tests.integration.gateway.conftest import Client
 
 
@@ -41,12 +44,26 @@ async def test_reflection_shows_the_api_without_files(client: Client, service: s
 
 
 async def test_shards_are_listed_with_their_health(client: Client) -> None:
-    """An operator sees every shard, its engine and whether it is reached."""
+    """An operator sees every shard, its engine, whether it is reached, and what a write to it may weigh."""
     answer = await client.admin.ListShards(admin_service_pb2.ListShardsRequest())
     assert [shard.shard for shard in answer.shards] == ["falkordb-0", "falkordb-1", "neo4j-0"]
     assert all(shard.reachable and not shard.problem for shard in answer.shards)
+    assert [shard.limits.write_weight_max for shard in answer.shards] == [WEIGHT_MAX, WEIGHT_MAX, 0]
     assert answer.fleet
     assert answer.catalog_problem == ""
+
+
+async def test_more_calls_than_one_connection_carries_wait_for_their_turn(gateway: GatewayServer) -> None:
+    """A client that keeps to the limit of calls per connection, as gRPC libraries do by themselves, has none
+    of them reset, on a new connection and on one in use."""
+    calls = 2 * GrpcSettings().concurrent_streams_max + 1
+    own_connection = (("grpc.use_local_subchannel_pool", 1),)
+    async with grpc.aio.insecure_channel(gateway.address, options=own_connection) as channel:
+        stub: admin_service_pb2_grpc.AdminServiceAsyncStub = admin_service_pb2_grpc.AdminServiceStub(channel)
+        for _ in range(2):
+            request = admin_service_pb2.ListShardsRequest()
+            answers = await asyncio.gather(*(stub.ListShards(request) for _ in range(calls)))
+            assert len(answers) == calls
 
 
 async def test_schema_can_be_described_ensured_and_dropped(client: Client) -> None:

@@ -24,6 +24,7 @@ from shard_router.errors import StalePlacement
 from shard_router.fleet import Fleet, FleetSettings
 from shard_router.founding import ConfiguredShard
 from shard_router.placement import Placement
+from shard_router.reconnecting import ReconnectSettings
 from shard_router.router import Router
 from shard_router.shard_link import LinkSettings
 from shard_router.shard_map import ShardInfo
@@ -31,7 +32,9 @@ from tests.engines import RedisServer, engine_absent
 from tests.eventually import eventually
 
 GROUPS = [f"tenant:{n}" for n in range(12)]
-QUICK = LinkSettings(check_interval_s=0.1, reconnect=Backoff(first_s=0.05, pause_s_max=0.2))
+QUICK = LinkSettings(
+    check_interval_s=0.1, reconnect=ReconnectSettings(Backoff(first_s=0.05, pause_s_max=0.2))
+)
 
 
 def soon() -> Deadline:

@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import replace
-from random import Random
 
 import pytest
 
@@ -18,7 +17,6 @@ from drivers.errors import (
     ShardUnavailable,
     WipedShard,
 )
-from shard_router.backoff import Backoff
 from shard_router.catalog_port import KnownShard
 from shard_router.fleet import Fleet
 from shard_router.shard_link import LinkState
@@ -43,51 +41,6 @@ def state(fleet: Fleet) -> LinkState | None:
 def beat(driver: FaultyDriver) -> int:
     assert driver.marker is not None
     return driver.marker.beat
-
-
-async def test_an_unreachable_shard_fails_at_once_without_being_called() -> None:
-    """A caller does not pay for a dead shard with its deadline."""
-    (a,) = founded("a")
-    a.down = True
-    async with running(configured(a)) as fleet:
-        attempts = a.calls["ping"]
-        for _ in range(50):
-            with pytest.raises(ShardUnavailable):
-                await fleet.on_shard("a", soon(), ping)
-        assert a.calls["ping"] == attempts
-
-
-async def test_a_dead_shard_is_tried_ever_more_slowly_by_one_task() -> None:
-    """No storm: one attempt per pause, pauses double up to a limit, with jitter."""
-    clock, (a,) = ManualClock(), founded("a")
-    a.down = True
-    async with running(configured(a), clock=clock) as fleet:
-        pauses: list[float] = []
-        for _ in range(10):
-            (pause,) = await eventually(lambda: [p for p in clock.pauses_s if p > 0])
-            pauses.append(pause)
-            attempts = a.calls["ping"]
-            clock.advance(pause)
-            await eventually(lambda seen=attempts: a.calls["ping"] > seen)
-            assert a.calls["ping"] == attempts + 1
-
-        a.down = False
-        await eventually(lambda: clock.pauses_s)
-        clock.advance(60)
-        await eventually(lambda: state(fleet) is LinkState.READY)
-    assert pauses[0] <= 0.2
-    assert 1.0 <= pauses[-1] <= 2.0
-    assert pauses[3] > pauses[0]
-
-
-def test_pauses_grow_to_a_limit_and_differ() -> None:
-    """Half to all of the doubled pause, so that gateways do not knock in step."""
-    backoff, rng = Backoff(first_s=0.2, pause_s_max=15.0), Random(7)
-
-    for attempt in range(1, 100):
-        full = min(15.0, 0.2 * 2 ** (attempt - 1))
-        assert full / 2 <= backoff.pause_s(attempt, rng) <= full
-    assert len({backoff.pause_s(3, rng) for _ in range(20)}) == 20
 
 
 @pytest.mark.parametrize("error", [ShardUnavailable("a", "reset"), OutcomeUnknown("a", "op-1")])

@@ -22,42 +22,43 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from graphgate.v1 import graph_pb2 as graphgate_dot_v1_dot_graph__pb2
 from graphgate.v1 import search_service_pb2 as graphgate_dot_v1_dot_search__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n graphgate/v1/admin_service.proto\x12\x0cgraphgate.v1\x1a!graphgate/v1/search_service.proto\"\xda\x01\n\x05Shard\x12\r\n\x05shard\x18\x01 \x01(\t\x12)\n\x06\x65ngine\x18\x02 \x01(\x0e\x32\x19.graphgate.v1.ShardEngine\x12\x0e\n\x06weight\x18\x03 \x01(\x01\x12\x0c\n\x04zone\x18\x04 \x01(\t\x12\'\n\x05state\x18\x05 \x01(\x0e\x32\x18.graphgate.v1.ShardState\x12\x11\n\treachable\x18\x06 \x01(\x08\x12\x0f\n\x07problem\x18\x07 \x01(\t\x12\x15\n\rcalls_running\x18\x08 \x01(\x05\x12\x15\n\rcalls_waiting\x18\t \x01(\x05\"\x13\n\x11ListShardsRequest\"v\n\x12ListShardsResponse\x12#\n\x06shards\x18\x01 \x03(\x0b\x32\x13.graphgate.v1.Shard\x12\x13\n\x0bmap_version\x18\x02 \x01(\x03\x12\r\n\x05\x66leet\x18\x03 \x01(\t\x12\x17\n\x0f\x63\x61talog_problem\x18\x04 \x01(\t\"c\n\nSchemaItem\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05space\x18\x02 \x01(\t\x12(\n\x05state\x18\x03 \x01(\x0e\x32\x19.graphgate.v1.SchemaState\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\"l\n\x0bShardSchema\x12\r\n\x05shard\x18\x01 \x01(\t\x12\x16\n\x0e\x65ngine_version\x18\x02 \x01(\t\x12\r\n\x05ready\x18\x03 \x01(\x08\x12\'\n\x05items\x18\x04 \x03(\x0b\x32\x18.graphgate.v1.SchemaItem\"&\n\x15\x44\x65scribeSchemaRequest\x12\r\n\x05shard\x18\x01 \x01(\t\"D\n\x16\x44\x65scribeSchemaResponse\x12*\n\x07schemas\x18\x01 \x03(\x0b\x32\x19.graphgate.v1.ShardSchema\"$\n\x13\x45nsureSchemaRequest\x12\r\n\x05shard\x18\x01 \x01(\t\"B\n\x14\x45nsureSchemaResponse\x12*\n\x07schemas\x18\x01 \x03(\x0b\x32\x19.graphgate.v1.ShardSchema\"\"\n\x11\x44ropSchemaRequest\x12\r\n\x05shard\x18\x01 \x01(\t\"?\n\x12\x44ropSchemaResponse\x12)\n\x06schema\x18\x01 \x01(\x0b\x32\x19.graphgate.v1.ShardSchema*\x8e\x01\n\nShardState\x12\x1b\n\x17SHARD_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12SHARD_STATE_ACTIVE\x10\x01\x12\x18\n\x14SHARD_STATE_CORDONED\x10\x02\x12\x18\n\x14SHARD_STATE_DRAINING\x10\x03\x12\x17\n\x13SHARD_STATE_REMOVED\x10\x04*\xa9\x01\n\x0bSchemaState\x12\x1c\n\x18SCHEMA_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12SCHEMA_STATE_READY\x10\x01\x12\x19\n\x15SCHEMA_STATE_BUILDING\x10\x02\x12\x17\n\x13SCHEMA_STATE_FAILED\x10\x03\x12\x18\n\x14SCHEMA_STATE_MISSING\x10\x04\x12\x16\n\x12SCHEMA_STATE_EXTRA\x10\x05\x32\xe4\x02\n\x0c\x41\x64minService\x12O\n\nListShards\x12\x1f.graphgate.v1.ListShardsRequest\x1a .graphgate.v1.ListShardsResponse\x12[\n\x0e\x44\x65scribeSchema\x12#.graphgate.v1.DescribeSchemaRequest\x1a$.graphgate.v1.DescribeSchemaResponse\x12U\n\x0c\x45nsureSchema\x12!.graphgate.v1.EnsureSchemaRequest\x1a\".graphgate.v1.EnsureSchemaResponse\x12O\n\nDropSchema\x12\x1f.graphgate.v1.DropSchemaRequest\x1a .graphgate.v1.DropSchemaResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n graphgate/v1/admin_service.proto\x12\x0cgraphgate.v1\x1a\x18graphgate/v1/graph.proto\x1a!graphgate/v1/search_service.proto\"\x85\x02\n\x05Shard\x12\r\n\x05shard\x18\x01 \x01(\t\x12)\n\x06\x65ngine\x18\x02 \x01(\x0e\x32\x19.graphgate.v1.ShardEngine\x12\x0e\n\x06weight\x18\x03 \x01(\x01\x12\x0c\n\x04zone\x18\x04 \x01(\t\x12\'\n\x05state\x18\x05 \x01(\x0e\x32\x18.graphgate.v1.ShardState\x12\x11\n\treachable\x18\x06 \x01(\x08\x12\x0f\n\x07problem\x18\x07 \x01(\t\x12\x15\n\rcalls_running\x18\x08 \x01(\x05\x12\x15\n\rcalls_waiting\x18\t \x01(\x05\x12)\n\x06limits\x18\n \x01(\x0b\x32\x19.graphgate.v1.ShardLimits\"\x13\n\x11ListShardsRequest\"v\n\x12ListShardsResponse\x12#\n\x06shards\x18\x01 \x03(\x0b\x32\x13.graphgate.v1.Shard\x12\x13\n\x0bmap_version\x18\x02 \x01(\x03\x12\r\n\x05\x66leet\x18\x03 \x01(\t\x12\x17\n\x0f\x63\x61talog_problem\x18\x04 \x01(\t\"c\n\nSchemaItem\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05space\x18\x02 \x01(\t\x12(\n\x05state\x18\x03 \x01(\x0e\x32\x19.graphgate.v1.SchemaState\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\"l\n\x0bShardSchema\x12\r\n\x05shard\x18\x01 \x01(\t\x12\x16\n\x0e\x65ngine_version\x18\x02 \x01(\t\x12\r\n\x05ready\x18\x03 \x01(\x08\x12\'\n\x05items\x18\x04 \x03(\x0b\x32\x18.graphgate.v1.SchemaItem\"&\n\x15\x44\x65scribeSchemaRequest\x12\r\n\x05shard\x18\x01 \x01(\t\"D\n\x16\x44\x65scribeSchemaResponse\x12*\n\x07schemas\x18\x01 \x03(\x0b\x32\x19.graphgate.v1.ShardSchema\"$\n\x13\x45nsureSchemaRequest\x12\r\n\x05shard\x18\x01 \x01(\t\"B\n\x14\x45nsureSchemaResponse\x12*\n\x07schemas\x18\x01 \x03(\x0b\x32\x19.graphgate.v1.ShardSchema\"\"\n\x11\x44ropSchemaRequest\x12\r\n\x05shard\x18\x01 \x01(\t\"?\n\x12\x44ropSchemaResponse\x12)\n\x06schema\x18\x01 \x01(\x0b\x32\x19.graphgate.v1.ShardSchema*\x8e\x01\n\nShardState\x12\x1b\n\x17SHARD_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12SHARD_STATE_ACTIVE\x10\x01\x12\x18\n\x14SHARD_STATE_CORDONED\x10\x02\x12\x18\n\x14SHARD_STATE_DRAINING\x10\x03\x12\x17\n\x13SHARD_STATE_REMOVED\x10\x04*\xa9\x01\n\x0bSchemaState\x12\x1c\n\x18SCHEMA_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12SCHEMA_STATE_READY\x10\x01\x12\x19\n\x15SCHEMA_STATE_BUILDING\x10\x02\x12\x17\n\x13SCHEMA_STATE_FAILED\x10\x03\x12\x18\n\x14SCHEMA_STATE_MISSING\x10\x04\x12\x16\n\x12SCHEMA_STATE_EXTRA\x10\x05\x32\xe4\x02\n\x0c\x41\x64minService\x12O\n\nListShards\x12\x1f.graphgate.v1.ListShardsRequest\x1a .graphgate.v1.ListShardsResponse\x12[\n\x0e\x44\x65scribeSchema\x12#.graphgate.v1.DescribeSchemaRequest\x1a$.graphgate.v1.DescribeSchemaResponse\x12U\n\x0c\x45nsureSchema\x12!.graphgate.v1.EnsureSchemaRequest\x1a\".graphgate.v1.EnsureSchemaResponse\x12O\n\nDropSchema\x12\x1f.graphgate.v1.DropSchemaRequest\x1a .graphgate.v1.DropSchemaResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'graphgate.v1.admin_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SHARDSTATE']._serialized_start=976
-  _globals['_SHARDSTATE']._serialized_end=1118
-  _globals['_SCHEMASTATE']._serialized_start=1121
-  _globals['_SCHEMASTATE']._serialized_end=1290
-  _globals['_SHARD']._serialized_start=86
-  _globals['_SHARD']._serialized_end=304
-  _globals['_LISTSHARDSREQUEST']._serialized_start=306
-  _globals['_LISTSHARDSREQUEST']._serialized_end=325
-  _globals['_LISTSHARDSRESPONSE']._serialized_start=327
-  _globals['_LISTSHARDSRESPONSE']._serialized_end=445
-  _globals['_SCHEMAITEM']._serialized_start=447
-  _globals['_SCHEMAITEM']._serialized_end=546
-  _globals['_SHARDSCHEMA']._serialized_start=548
-  _globals['_SHARDSCHEMA']._serialized_end=656
-  _globals['_DESCRIBESCHEMAREQUEST']._serialized_start=658
-  _globals['_DESCRIBESCHEMAREQUEST']._serialized_end=696
-  _globals['_DESCRIBESCHEMARESPONSE']._serialized_start=698
-  _globals['_DESCRIBESCHEMARESPONSE']._serialized_end=766
-  _globals['_ENSURESCHEMAREQUEST']._serialized_start=768
-  _globals['_ENSURESCHEMAREQUEST']._serialized_end=804
-  _globals['_ENSURESCHEMARESPONSE']._serialized_start=806
-  _globals['_ENSURESCHEMARESPONSE']._serialized_end=872
-  _globals['_DROPSCHEMAREQUEST']._serialized_start=874
-  _globals['_DROPSCHEMAREQUEST']._serialized_end=908
-  _globals['_DROPSCHEMARESPONSE']._serialized_start=910
-  _globals['_DROPSCHEMARESPONSE']._serialized_end=973
-  _globals['_ADMINSERVICE']._serialized_start=1293
-  _globals['_ADMINSERVICE']._serialized_end=1649
+  _globals['_SHARDSTATE']._serialized_start=1045
+  _globals['_SHARDSTATE']._serialized_end=1187
+  _globals['_SCHEMASTATE']._serialized_start=1190
+  _globals['_SCHEMASTATE']._serialized_end=1359
+  _globals['_SHARD']._serialized_start=112
+  _globals['_SHARD']._serialized_end=373
+  _globals['_LISTSHARDSREQUEST']._serialized_start=375
+  _globals['_LISTSHARDSREQUEST']._serialized_end=394
+  _globals['_LISTSHARDSRESPONSE']._serialized_start=396
+  _globals['_LISTSHARDSRESPONSE']._serialized_end=514
+  _globals['_SCHEMAITEM']._serialized_start=516
+  _globals['_SCHEMAITEM']._serialized_end=615
+  _globals['_SHARDSCHEMA']._serialized_start=617
+  _globals['_SHARDSCHEMA']._serialized_end=725
+  _globals['_DESCRIBESCHEMAREQUEST']._serialized_start=727
+  _globals['_DESCRIBESCHEMAREQUEST']._serialized_end=765
+  _globals['_DESCRIBESCHEMARESPONSE']._serialized_start=767
+  _globals['_DESCRIBESCHEMARESPONSE']._serialized_end=835
+  _globals['_ENSURESCHEMAREQUEST']._serialized_start=837
+  _globals['_ENSURESCHEMAREQUEST']._serialized_end=873
+  _globals['_ENSURESCHEMARESPONSE']._serialized_start=875
+  _globals['_ENSURESCHEMARESPONSE']._serialized_end=941
+  _globals['_DROPSCHEMAREQUEST']._serialized_start=943
+  _globals['_DROPSCHEMAREQUEST']._serialized_end=977
+  _globals['_DROPSCHEMARESPONSE']._serialized_start=979
+  _globals['_DROPSCHEMARESPONSE']._serialized_end=1042
+  _globals['_ADMINSERVICE']._serialized_start=1362
+  _globals['_ADMINSERVICE']._serialized_end=1718
 # @@protoc_insertion_point(module_scope)

@@ -1,3 +1,4 @@
+from graphgate.v1 import graph_pb2 as _graph_pb2
 from graphgate.v1 import search_service_pb2 as _search_service_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -37,7 +38,7 @@ SCHEMA_STATE_MISSING: SchemaState
 SCHEMA_STATE_EXTRA: SchemaState
 
 class Shard(_message.Message):
-    __slots__ = ("shard", "engine", "weight", "zone", "state", "reachable", "problem", "calls_running", "calls_waiting")
+    __slots__ = ("shard", "engine", "weight", "zone", "state", "reachable", "problem", "calls_running", "calls_waiting", "limits")
     SHARD_FIELD_NUMBER: _ClassVar[int]
     ENGINE_FIELD_NUMBER: _ClassVar[int]
     WEIGHT_FIELD_NUMBER: _ClassVar[int]
@@ -47,6 +48,7 @@ class Shard(_message.Message):
     PROBLEM_FIELD_NUMBER: _ClassVar[int]
     CALLS_RUNNING_FIELD_NUMBER: _ClassVar[int]
     CALLS_WAITING_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
     shard: str
     engine: _search_service_pb2.ShardEngine
     weight: float
@@ -56,7 +58,8 @@ class Shard(_message.Message):
     problem: str
     calls_running: int
     calls_waiting: int
-    def __init__(self, shard: _Optional[str] = ..., engine: _Optional[_Union[_search_service_pb2.ShardEngine, str]] = ..., weight: _Optional[float] = ..., zone: _Optional[str] = ..., state: _Optional[_Union[ShardState, str]] = ..., reachable: _Optional[bool] = ..., problem: _Optional[str] = ..., calls_running: _Optional[int] = ..., calls_waiting: _Optional[int] = ...) -> None: ...
+    limits: _graph_pb2.ShardLimits
+    def __init__(self, shard: _Optional[str] = ..., engine: _Optional[_Union[_search_service_pb2.ShardEngine, str]] = ..., weight: _Optional[float] = ..., zone: _Optional[str] = ..., state: _Optional[_Union[ShardState, str]] = ..., reachable: _Optional[bool] = ..., problem: _Optional[str] = ..., calls_running: _Optional[int] = ..., calls_waiting: _Optional[int] = ..., limits: _Optional[_Union[_graph_pb2.ShardLimits, _Mapping]] = ...) -> None: ...
 
 class ListShardsRequest(_message.Message):
     __slots__ = ()

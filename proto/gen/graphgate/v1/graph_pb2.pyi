@@ -269,6 +269,12 @@ class RowCount(_message.Message):
     rows: int
     def __init__(self, kind: _Optional[_Union[RowKind, str]] = ..., rows: _Optional[int] = ...) -> None: ...
 
+class ShardLimits(_message.Message):
+    __slots__ = ("write_weight_max",)
+    WRITE_WEIGHT_MAX_FIELD_NUMBER: _ClassVar[int]
+    write_weight_max: int
+    def __init__(self, write_weight_max: _Optional[int] = ...) -> None: ...
+
 class Group(_message.Message):
     __slots__ = ("group_id", "version", "shard", "space", "epoch", "created_at", "counts", "embeddings")
     GROUP_ID_FIELD_NUMBER: _ClassVar[int]

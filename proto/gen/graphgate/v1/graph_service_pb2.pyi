@@ -704,10 +704,12 @@ class GetGroupRequest(_message.Message):
     def __init__(self, group_id: _Optional[str] = ...) -> None: ...
 
 class GetGroupResponse(_message.Message):
-    __slots__ = ("group",)
+    __slots__ = ("group", "limits")
     GROUP_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
     group: _graph_pb2.Group
-    def __init__(self, group: _Optional[_Union[_graph_pb2.Group, _Mapping]] = ...) -> None: ...
+    limits: _graph_pb2.ShardLimits
+    def __init__(self, group: _Optional[_Union[_graph_pb2.Group, _Mapping]] = ..., limits: _Optional[_Union[_graph_pb2.ShardLimits, _Mapping]] = ...) -> None: ...
 
 class ExpandRequest(_message.Message):
     __slots__ = ("group_id", "entity_uuids", "hops", "facts_per_entity_max", "limit", "filter", "as_of", "known_at", "all_times", "min_version", "with_embedding")
