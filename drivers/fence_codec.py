@@ -40,6 +40,9 @@ FENCE_COLUMNS: tuple[str, ...] = (
 )
 """Properties of a fence, in the order in which decode_fence takes their values."""
 
+FENCES_CACHED_MAX = 2_048
+"""Decoded fences, some 2 KB each, kept by their values: 15 us each are below 1 us then."""
+
 MARKER_COLUMNS: tuple[str, ...] = (
     "fleet",
     "shard",
@@ -110,6 +113,12 @@ def encode_fence(fence: Fence) -> dict[str, str | int]:
 
 
 def decode_fence(values: Sequence[Any]) -> Fence:
+    return _fence(tuple(values))
+
+
+@lru_cache(maxsize=FENCES_CACHED_MAX)
+def _fence(values: tuple[Any, ...]) -> Fence:
+    """A search over many groups reads the fences of each with every part: seven times 100 for 100 groups."""
     v = dict(zip(FENCE_COLUMNS, values, strict=True))
     stats: dict[Kind, KindStats] = {}
     for kind, rows_property in ROWS_PROPERTY.items():
@@ -131,7 +140,7 @@ def decode_fence(values: Sequence[Any]) -> Fence:
         prune_floor=v["prune_floor"],
         embeddings=decode_embeddings(v["embeddings"]),
         created_at=v["created_at"],
-        stats=stats,
+        stats=MappingProxyType(stats),
     )
 
 

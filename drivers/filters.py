@@ -24,6 +24,8 @@ from drivers.graph_model import (
 
 CONDITIONS_MAX = 64
 """Attribute conditions, alternatives of `times`, and conditions of one alternative: each at most so many."""
+TIME_CONDITIONS_MAX = 128
+"""Conditions of all alternatives of `times` together: each row that is looked at may be held against all."""
 VALUES_MAX = 1_000
 """uuids, endpoints, labels, names or values of one list."""
 RANGE_TEXT_CHARS_MAX = INDEXED_TEXT_CHARS_MAX

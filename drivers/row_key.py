@@ -1,11 +1,11 @@
 """The identity of a row in the fleet."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class RowKey:
-    """Names one row of any kind; orders by group_id, then uuid, which is the tie-break of every ranking."""
+class RowKey(NamedTuple):
+    """Names one row of any kind; orders by group_id, then uuid, which is the tie-break of every ranking. A
+    tuple, because a search hashes and orders thousands of them."""
 
     group_id: str
     uuid: str

@@ -31,6 +31,7 @@ from gateway.rpc.search_service import SearchService
 from gateway.search.searcher import Searcher
 from gateway.settings.channel_options import channel_options
 from gateway.settings.tree import Settings
+from gateway.telemetry.metered_cross_encoder import MeteredCrossEncoder
 from gateway.telemetry.metered_embedder import MeteredEmbedder
 from gateway.telemetry.telemetry import Telemetry
 from gateway.writes.writer import GraphWriter
@@ -71,7 +72,8 @@ class GatewayServer:
         self._settings = settings
         self.telemetry = Telemetry(settings)
         self._embedder = MeteredEmbedder(embedder, self.telemetry)
-        self._cross_encoder = make_cross_encoder(cross_encoder_settings(settings))
+        cross_encoder = make_cross_encoder(cross_encoder_settings(settings))
+        self._cross_encoder = MeteredCrossEncoder(cross_encoder, self.telemetry)
         self._shards = [configured_shard(shard, self.telemetry) for shard in settings.shards]
         self._catalog = Catalog(catalog_url(settings.catalog), catalog_settings(settings.catalog))
         self._fleet = Fleet(self._shards, self._catalog, fleet_settings(settings))

@@ -22,9 +22,10 @@ from drivers.deadline import Deadline
 from drivers.fence import Fence, GroupRef
 from drivers.filters import NO_FILTER, RowFilter
 from drivers.graph_model import Kind, Vector
-from drivers.search_reads import KeywordQuery, KeywordRead, ScoredRow, SemanticQuery
+from drivers.search_reads import KeywordHit, KeywordQuery, KeywordRead, ScoredRow, SemanticQuery
 from shard_router import bm25
 from shard_router.fan_out import ShardCall
+from shard_router.keyword_basis import KeywordBasis, keyword_basis
 from shard_router.max_score import clauses_above
 from shard_router.shard_reads import owns
 
@@ -51,6 +52,8 @@ class CandidateQuery:
     filter: RowFilter = NO_FILTER
     score_min: float = -1.0
     """Least cosine of the semantic ranking."""
+    explain: bool = False
+    """Tell what the keyword ranking was computed from: some 2 ms at a window of 400 rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,8 @@ class Candidates:
     keyword_exact: bool = True
     """False: a shard had more rows that might be among the best than KEYWORD_ROWS_MAX, and gave those that
     its own ranking puts first."""
+    keyword_basis: KeywordBasis | None = None
+    """Of the rows of `keyword`; None unless explained and searched for terms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +181,21 @@ def _all_that_count(query: CandidateQuery, answers: Sequence[ShardAnswer], rows_
 
 def ranked_keyword(query: CandidateQuery, answers: Sequence[ShardAnswer]) -> list[ScoredRow]:
     """All keyword candidates of a kind, by the BM25 of the whole scope."""
-    hits = [hit for a in answers if query.kind in a.keyword for hit in a.keyword[query.kind].hits]
-    return bm25.rescore(hits, query.terms, _corpus(query.kind, answers))
+    return bm25.rescore(_keyword_hits(query, answers), query.terms, _corpus(query.kind, answers))
+
+
+def explained_keyword(
+    query: CandidateQuery, answers: Sequence[ShardAnswer], ranked: Sequence[ScoredRow]
+) -> KeywordBasis | None:
+    """What the scores of ranked_keyword were computed from, of these rows of it."""
+    if not (query.explain and query.terms):
+        return None
+    keys = {row.key for row in ranked}
+    return keyword_basis(query.terms, _corpus(query.kind, answers), _keyword_hits(query, answers), keys)
+
+
+def _keyword_hits(query: CandidateQuery, answers: Sequence[ShardAnswer]) -> list[KeywordHit]:
+    return [hit for a in answers if query.kind in a.keyword for hit in a.keyword[query.kind].hits]
 
 
 def _corpus(kind: Kind, answers: Sequence[ShardAnswer]) -> bm25.CorpusStats:

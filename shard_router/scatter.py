@@ -20,10 +20,12 @@ from shard_router.candidates import (
     CandidateQuery,
     Candidates,
     ShardAnswer,
+    explained_keyword,
     first_step,
     keyword_calls,
     ranked_keyword,
 )
+from shard_router.expansion import Expansion
 from shard_router.fan_out import ShardCall
 from shard_router.fusion import merge_method
 from shard_router.near_ties import exact_cosine, near_ties, settled
@@ -102,8 +104,8 @@ class Scatter:
         deadline: Deadline,
         filter: RowFilter = NO_FILTER,  # noqa: A002
         origin: Kind = Kind.ENTITY,
-    ) -> Mapping[str, tuple[ExpandedEdge, ...]]:
-        """Edges of the given nodes, by group_id; those of groups that moved since, from where they are."""
+    ) -> Expansion:
+        """Edges of the given nodes (by group_id); those of groups that moved since, from where they are."""
         soon = in_time(scope, deadline)
 
         def ask(group_ids: Sequence[str]) -> ShardCall[ExpandRead]:
@@ -114,9 +116,11 @@ class Scatter:
             return lambda driver: driver.expand(asked, soon)
 
         found: dict[str, tuple[ExpandedEdge, ...]] = {}
+        cut = False
         async for owned, read in self._reads.owned(scope, entities, ask, lambda read: read.fences, soon):
             found |= {group_id: read.edges.get(group_id, ()) for group_id in owned}
-        return found
+            cut |= not read.cut.isdisjoint(owned)
+        return Expansion(found, cut)
 
     async def rows(
         self, scope: SearchScope, kind: Kind, keys: Iterable[RowKey], with_vectors: bool, deadline: Deadline
@@ -155,10 +159,12 @@ class Scatter:
             # Its shard may have been lost over the exact scores.
             there = [hit for hit in settled(hits, exact) if hit.key.group_id in scope.fences]
             keyword = [hit for hit in ranked_keyword(query, answers) if hit.key.group_id in scope.fences]
+            keyword = keyword[: query.window]
             merged[query.kind] = Candidates(
                 semantic=tuple(merge_method([there], query.window)) if there else (),
-                keyword=tuple(keyword[: query.window]),
+                keyword=tuple(keyword),
                 keyword_exact=all(a.keyword[query.kind].complete for a in answers if query.kind in a.keyword),
+                keyword_basis=explained_keyword(query, answers, keyword),
             )
         return merged
 

@@ -47,12 +47,17 @@ def _of_facts(kind: Kind) -> list[str]:
         "coalesce(head([f_i IN range(0, size(n.closure_at) - 1) "
         f"WHERE {_less('$f_known_at', 'n.closure_at[f_i]')} | n.closure_end[f_i]]), n.invalid_at)"
     )
+    # Without known_at no closures are gone through. Not by CASE, which evaluates all of its branches.
+    ends_later = (
+        f"(($f_no_known_at AND {_less('$f_as_of', 'n.invalid_at')}) "
+        f"OR (NOT $f_no_known_at AND {_less('$f_as_of', end)}))"
+    )
     return [
         "($f_no_names OR n.name IN $f_names)",
         "($f_no_source_uuids OR n.source_uuid IN $f_source_uuids)",
         "($f_no_target_uuids OR n.target_uuid IN $f_target_uuids)",
         "($f_no_end_uuids OR n.source_uuid IN $f_end_uuids OR n.target_uuid IN $f_end_uuids)",
-        f"($f_no_as_of OR (NOT {_less('$f_as_of', 'n.valid_at')} AND {_less('$f_as_of', end)}))",
+        f"($f_no_as_of OR (NOT {_less('$f_as_of', 'n.valid_at')} AND {ends_later}))",
     ]
 
 

@@ -36,9 +36,11 @@ def _labels(kind: Kind, n: str) -> list[str]:
 def _of_facts(kind: Kind, n: str) -> list[str]:
     if kind is not Kind.FACT:
         return ["$p.f_no_names", "$p.f_no_source_uuids", "$p.f_no_target_uuids", "$p.f_no_end_uuids"]
+    # Without known_at no closures are gone through.
     end = (
-        f"coalesce(head([f_i IN range(0, size({n}.closure_at) - 1) "
-        f"WHERE {n}.closure_at[f_i] > $p.f_known_at | {n}.closure_end[f_i]]), {n}.invalid_at)"
+        f"CASE WHEN $p.f_no_known_at THEN {n}.invalid_at "
+        f"ELSE coalesce(head([f_i IN range(0, size({n}.closure_at) - 1) "
+        f"WHERE {n}.closure_at[f_i] > $p.f_known_at | {n}.closure_end[f_i]]), {n}.invalid_at) END"
     )
     return [
         f"($p.f_no_names OR {n}.name IN $p.f_names)",

@@ -9,6 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp as TimestampMessage
 from drivers.filters import (
     CONDITIONS_MAX,
     RANGE_TEXT_CHARS_MAX,
+    TIME_CONDITIONS_MAX,
     VALUES_MAX,
     AttributeCondition,
     AttributeTest,
@@ -123,6 +124,13 @@ def _times(
     v: Violations, path: str, alternatives: Sequence[pb.TimeConditions], kind: Kind
 ) -> tuple[tuple[TimeCondition, ...], ...]:
     v.count(path, len(alternatives), CONDITIONS_MAX)
+    total = sum(len(alternative.conditions) for alternative in alternatives)
+    if total > TIME_CONDITIONS_MAX:
+        v.add(
+            path,
+            f"has {total} conditions in its alternatives together, at most {TIME_CONDITIONS_MAX} are allowed "
+            "(time_conditions_max)",
+        )
     found: list[tuple[TimeCondition, ...]] = []
     for i, alternative in enumerate(alternatives[:CONDITIONS_MAX]):
         at = f"{path}[{i}].conditions"

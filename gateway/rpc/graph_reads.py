@@ -16,11 +16,12 @@ from gateway.rpc.filter_reading import held_facts, row_filter
 from gateway.rpc.row_messages import entity_message, fact_message
 from gateway.rpc.row_reads import check_read, owned
 from gateway.rpc.validation import Violations
-from gateway.search.walk import Edges, Walk, ranked, walk_facts
+from gateway.search.walk import Walk, ranked, walk_facts
 from gateway.writes.errors import RowsMissing
 from graphgate.v1 import graph_pb2
 from graphgate.v1 import graph_service_pb2 as pb
 from shard_router.errors import StalePlacement
+from shard_router.expansion import Expansion
 from shard_router.placement import Placement
 from shard_router.router import Router
 
@@ -223,14 +224,14 @@ async def _walk(
 ) -> Walk:
     ref = placement.ref
 
-    async def expand(entities: Mapping[str, Sequence[str]]) -> Edges:
+    async def expand(entities: Mapping[str, Sequence[str]]) -> Expansion:
         uuids = tuple(entities[ref.group_id])
         query = ExpandQuery(ref.group_id, ref.space, uuids, Kind.FACT, per_entity, wanted)
         read = await driver.expand([query], deadline)
         fence = read.fences.get(ref.group_id)
         if fence is None or not fence.owns:
             raise StalePlacement(fence)
-        return Edges(read.edges, ref.group_id in read.cut)
+        return Expansion(read.edges, ref.group_id in read.cut)
 
     return await walk_facts({RowKey(ref.group_id, uuid): 1.0 for uuid in origins}, hops, expand)
 

@@ -1,6 +1,6 @@
 """The answer of a search as its message, small enough for any client."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from google.protobuf.duration_pb2 import Duration
@@ -15,11 +15,11 @@ from gateway.rpc.row_messages import (
     episode_message,
     fact_message,
 )
+from gateway.rpc.search_explanation import explanation
 from gateway.rpc.search_reading import METHOD
 from gateway.search.request import Search
-from gateway.search.result import Hit, KindResult, RankedRow, SearchResult, VectorPath, WalkReport
+from gateway.search.result import Hit, KindResult, SearchResult, VectorPath, WalkReport
 from graphgate.v1 import search_service_pb2 as pb
-from shard_router.fusion import Method
 from shard_router.partial import ShardStatus
 
 SHARD_ENGINE: Mapping[Engine, pb.ShardEngine] = {
@@ -46,9 +46,7 @@ def response(
     if request.explain:
         left = max(0, budget - sum(found.ByteSize() for found in lists)) // len(lists)
         for spec, found in zip(search.results, lists, strict=True):
-            explanation = _explanation(spec.weights, search.rrf_k, result.kinds[spec.kind])
-            _cut_explanation(explanation, left)
-            found.explanation.CopyFrom(explanation)
+            found.explanation.CopyFrom(explanation(spec.weights, search.rrf_k, result.kinds[spec.kind], left))
     answer.results.extend(lists)
     return answer
 
@@ -158,38 +156,6 @@ def _walk(walk: WalkReport | None) -> pb.GraphWalk | None:
     if walk is None:
         return None
     return pb.GraphWalk(origins=walk.origins, hops=walk.hops, cut=walk.cut, empty_reason=walk.empty or "")
-
-
-def _explanation(weights: Mapping[Method, float], k: float, found: KindResult) -> pb.RankingExplanation:
-    return pb.RankingExplanation(
-        rrf_k=k,
-        methods=[
-            pb.MethodRanking(method=METHOD[method], weight=weights[method], rows=_rows(rows))
-            for method, rows in sorted(found.rankings.items())
-        ],
-        fused=[
-            pb.RankedRow(group_id=hit.key.group_id, uuid=hit.key.uuid, score=hit.score) for hit in found.fused
-        ],
-        reranked=_rows(found.reranked),
-    )
-
-
-def _rows(rows: Iterable[RankedRow]) -> list[pb.RankedRow]:
-    return [
-        pb.RankedRow(group_id=row.key.group_id, uuid=row.key.uuid, score=row.score, distance=row.distance)
-        for row in rows
-    ]
-
-
-def _cut_explanation(explanation: pb.RankingExplanation, bytes_max: int) -> None:
-    """Halves the longest ranking until it fits."""
-    rankings = [explanation.fused, explanation.reranked, *(method.rows for method in explanation.methods)]
-    while explanation.ByteSize() > bytes_max:
-        longest = max(rankings, key=len)
-        if not longest:
-            return
-        del longest[len(longest) // 2 :]
-        explanation.cut = True
 
 
 def _duration(seconds: float) -> Duration:

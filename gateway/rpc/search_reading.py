@@ -86,6 +86,7 @@ def search_of(v: Violations, request: pb.SearchRequest, with_vectors: bool) -> S
         vectors=_vector_mode(v, request),
         partial=_partial(v, request),
         with_vectors=with_vectors,
+        explain=request.explain,
     )
 
 

@@ -66,6 +66,7 @@ def candidate_queries(search: Search, vector: QueryVector | None) -> list[Candid
             score_min=specs[kind].method_score_min.get(Method.SEMANTIC, NOT_RANKED)
             if kind in specs
             else NOT_RANKED,
+            explain=search.explain,
         )
         for kind in Kind
         if kind in semantic | keyword

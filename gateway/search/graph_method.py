@@ -6,7 +6,7 @@ episodes mention); a given origin weighs 1. Facts that hold at the time of the
 search lead from entity to entity; facts themselves are found along those that pass their own filter.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
@@ -15,11 +15,11 @@ from drivers.deadline import Deadline
 from drivers.filters import NO_FILTER, RowFilter, matches
 from drivers.graph_model import AnyRow, Fact, Kind
 from drivers.row_key import RowKey
-from drivers.search_reads import ExpandedEdge
 from gateway.search.request import ResultSpec, Search
 from gateway.search.result import EmptyReason, RankedRow, WalkReport
-from gateway.search.walk import Edges, Expand, Walk, over_mentions, ranked, walk_facts
+from gateway.search.walk import Expand, Walk, over_mentions, ranked, walk_facts
 from shard_router.candidates import Candidates
+from shard_router.expansion import Expansion
 from shard_router.fusion import Method, weighted_rrf
 from shard_router.scatter import Scatter
 from shard_router.search_scope import SearchScope
@@ -37,6 +37,15 @@ FILTERED_MAX = 2_000
 class GraphRanking:
     rows: Sequence[RankedRow]
     report: WalkReport
+
+
+@dataclass(frozen=True, slots=True)
+class _Seeds:
+    """Where a walk starts."""
+
+    weights: Mapping[RowKey, float]
+    cut: bool = False
+    """A bound left some out."""
 
 
 class GraphMethod:
@@ -57,26 +66,26 @@ class GraphMethod:
         if not specs:
             return {}
         given = bool(self._search.origins)
-        weights = dict.fromkeys(origins, 1.0) if given else await self._seeds(candidates)
+        seeds = _Seeds(dict.fromkeys(origins, 1.0)) if given else await self._seeds(candidates)
         found: dict[Kind, GraphRanking] = {}
         for spec in specs:
-            if weights:
-                found[spec.kind] = await self._ranking(spec, weights)
+            if seeds.weights:
+                found[spec.kind] = await self._ranking(spec, seeds)
             else:
                 empty = EmptyReason.ORIGINS_MISSING if given else EmptyReason.NO_ORIGINS
                 found[spec.kind] = GraphRanking((), WalkReport(0, 0, cut=False, empty=empty))
         return found
 
-    async def _seeds(self, candidates: Mapping[Kind, Candidates]) -> Mapping[RowKey, float]:
+    async def _seeds(self, candidates: Mapping[Kind, Candidates]) -> _Seeds:
         facts = best(candidates[Kind.FACT], SEED_FACTS, self._search.rrf_k)
         entities = best(candidates[Kind.ENTITY], SEED_ENTITIES, self._search.rrf_k)
         rows = await self._scatter.rows(self._scope, Kind.FACT, facts, False, self._deadline)
         weights = seed_weights(entities, facts, rows)
         if weights or Kind.EPISODE not in candidates:
-            return weights
+            return _Seeds(weights)
         return await self._mentioned(best(candidates[Kind.EPISODE], SEED_EPISODES, self._search.rrf_k))
 
-    async def _mentioned(self, episodes: Sequence[RowKey]) -> Mapping[RowKey, float]:
+    async def _mentioned(self, episodes: Sequence[RowKey]) -> _Seeds:
         """Where no entity and no fact was found: the entities of the best episodes."""
         asked: dict[str, list[str]] = defaultdict(list)
         for key in episodes:
@@ -86,15 +95,15 @@ class GraphMethod:
         )
         rank_of = {key: rank for rank, key in enumerate(episodes, start=1)}
         weights: dict[RowKey, list[float]] = defaultdict(list)
-        for group_id, mentions in found.items():
+        for group_id, mentions in found.by_group.items():
             for mention in mentions:
                 rank = rank_of.get(RowKey(group_id, mention.source_uuid))
                 if rank is not None:
                     weights[RowKey(group_id, mention.target_uuid)].append(1 / rank)
-        return {key: fsum(parts) for key, parts in weights.items()}
+        return _Seeds({key: fsum(parts) for key, parts in weights.items()}, found.cut)
 
-    async def _ranking(self, spec: ResultSpec, origins: Mapping[RowKey, float]) -> GraphRanking:
-        hops = self._search.hops
+    async def _ranking(self, spec: ResultSpec, seeds: _Seeds) -> GraphRanking:
+        origins, hops = seeds.weights, self._search.hops
         match spec.kind:
             case Kind.FACT:
                 walk = await self._walk(origins, spec.filter, hops)
@@ -114,7 +123,7 @@ class GraphMethod:
         if score_min is not None:
             rows = [row for row in rows if row.score >= score_min]
         empty = None if rows else EmptyReason.NOTHING_ATTACHED
-        return GraphRanking(rows, WalkReport(len(origins), walked, cut, empty))
+        return GraphRanking(rows, WalkReport(len(origins), walked, cut or seeds.cut, empty))
 
     async def _walk(self, origins: Mapping[RowKey, float], wanted: RowFilter, hops: int) -> Walk:
         """Kinds that walk the same facts share the walk."""
@@ -125,12 +134,10 @@ class GraphMethod:
         return walk
 
     def _along(self, kind: Kind, wanted: RowFilter) -> Expand:
-        async def expand(entities: Mapping[str, Sequence[str]]) -> Edges:
-            edges = await self._scatter.expand(
+        async def expand(entities: Mapping[str, Sequence[str]]) -> Expansion:
+            return await self._scatter.expand(
                 self._scope, entities, kind, EDGES_PER_ENTITY_MAX, self._deadline, wanted
             )
-            cut = any(_has_full_entity(edges.get(g, ()), uuids) for g, uuids in entities.items())
-            return Edges(edges, cut)
 
         return expand
 
@@ -146,15 +153,6 @@ class GraphMethod:
             if len(passing) >= spec.window:
                 return passing[: spec.window], False
         return passing, len(rows) > FILTERED_MAX
-
-
-def _has_full_entity(edges: Sequence[ExpandedEdge], uuids: Sequence[str]) -> bool:
-    """Whether one of the entities has as many edges as are followed, so that there may be more."""
-    if len(edges) < EDGES_PER_ENTITY_MAX:
-        return False
-    ends = Counter(edge.source_uuid for edge in edges)
-    ends.update(edge.target_uuid for edge in edges if edge.target_uuid != edge.source_uuid)
-    return any(ends[uuid] >= EDGES_PER_ENTITY_MAX for uuid in uuids)
 
 
 def best(candidates: Candidates, limit: int, k: int) -> list[RowKey]:

@@ -115,3 +115,5 @@ class Search:
     vectors: VectorMode = VectorMode.AUTOMATIC
     partial: PartialPolicy | None = None
     with_vectors: bool = False
+    explain: bool = False
+    """Tell what every score was computed from."""

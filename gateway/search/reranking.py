@@ -19,7 +19,8 @@ from gateway.search.rerankers.episode_mentions import (
 from gateway.search.rerankers.mmr import mmr
 from gateway.search.rerankers.node_distance import HOPS, by_distance
 from gateway.search.rerankers.order import Candidate, Reranking, unchanged
-from gateway.search.walk import Edges, walk_facts
+from gateway.search.walk import walk_facts
+from shard_router.expansion import Expansion
 from shard_router.scatter import Scatter
 from shard_router.search_scope import SearchScope
 
@@ -80,16 +81,14 @@ class Rerankers:
                 )
 
     async def _by_distance(self, candidates: Sequence[Candidate], center: RowKey) -> Reranking:
-        async def expand(entities: Mapping[str, Sequence[str]]) -> Edges:
-            return Edges(
-                await self._scatter.expand(
-                    self._scope,
-                    entities,
-                    Kind.FACT,
-                    EDGES_PER_ENTITY_MAX,
-                    self._deadline,
-                    self._search.walked,
-                )
+        async def expand(entities: Mapping[str, Sequence[str]]) -> Expansion:
+            return await self._scatter.expand(
+                self._scope,
+                entities,
+                Kind.FACT,
+                EDGES_PER_ENTITY_MAX,
+                self._deadline,
+                self._search.walked,
             )
 
         walk = await walk_facts({center: 1.0}, HOPS, expand)
@@ -106,7 +105,7 @@ class Rerankers:
             )
             counted.update(
                 RowKey(group_id, mention.target_uuid)
-                for group_id, mentions in found.items()
+                for group_id, mentions in found.by_group.items()
                 for mention in mentions
             )
         return counted

@@ -8,6 +8,7 @@ from drivers.fence import EmbeddingSpec, Engine
 from drivers.graph_model import AnyRow, Kind
 from drivers.row_key import RowKey
 from shard_router.fusion import FusedHit, Method
+from shard_router.keyword_basis import KeywordBasis
 from shard_router.partial import ShardOutcome
 
 
@@ -98,6 +99,8 @@ class KindResult:
     """None: the graph method was not asked for."""
     keyword_exact: bool = True
     """False: a shard had more matching rows than it could give."""
+    keyword_basis: KeywordBasis | None = None
+    """With Search.explain: what the keyword ranking was computed from."""
 
 
 @dataclass(frozen=True, slots=True)

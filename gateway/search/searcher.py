@@ -18,6 +18,9 @@ from gateway.search.rerankers.order import Candidate, Reranking
 from gateway.search.reranking import NOT_ASKED, Rerankers
 from gateway.search.result import Hit, KindResult, SearchResult
 from gateway.search.stages import Stages
+from shard_router.candidates import Candidates
+from shard_router.fusion import Method
+from shard_router.keyword_basis import KeywordBasis
 from shard_router.parallel import all_in_parallel
 from shard_router.router import Router
 from shard_router.routing import Located
@@ -93,6 +96,7 @@ class Searcher:
                     vectors=fit.path(spec, vector, search.vectors),
                     walk=graph[spec.kind].report if spec.kind in graph else None,
                     keyword_exact=spec.kind not in candidates or candidates[spec.kind].keyword_exact,
+                    keyword_basis=_keyword_basis(spec, candidates.get(spec.kind)),
                 )
                 for spec in search.results
             },
@@ -158,6 +162,11 @@ def _hits(
         # A group that was lost while its rows were reranked is missing from the answer.
         if ranked.key.group_id in scope.shard_of and (score_min is None or ranked.score >= score_min)
     )
+
+
+def _keyword_basis(spec: ResultSpec, candidates: Candidates | None) -> KeywordBasis | None:
+    """None for a kind whose keyword candidates only tell the graph method where to start."""
+    return candidates.keyword_basis if candidates is not None and spec.weights.get(Method.KEYWORD) else None
 
 
 def _ran(reranking: Reranking) -> bool:

@@ -13,20 +13,14 @@ from math import fsum
 from drivers.row_key import RowKey
 from drivers.search_reads import ExpandedEdge
 from gateway.search.result import RankedRow
+from shard_router.expansion import Expansion
 from shard_router.fusion import SCORE_DECIMALS
 
 ENTITIES_PER_HOP_MAX = 200
 """Entities that one hop starts from, those with most support."""
 
 
-@dataclass(frozen=True, slots=True)
-class Edges:
-    by_group: Mapping[str, Sequence[ExpandedEdge]]
-    cut: bool = False
-    """A bound left some out."""
-
-
-type Expand = Callable[[Mapping[str, Sequence[str]]], Awaitable[Edges]]
+type Expand = Callable[[Mapping[str, Sequence[str]]], Awaitable[Expansion]]
 """The edges of these entities (by group_id), along one kind."""
 
 

@@ -1,10 +1,7 @@
 """An embedder whose requests are counted and timed."""
 
-import asyncio
-import time
 from collections.abc import Sequence
 
-from drivers.errors import GraphgateError
 from gateway.embedding.coalescing import CoalescingEmbedder
 from gateway.embedding.port import Embedder, EmbeddingModel, Vector
 from gateway.telemetry.telemetry import Telemetry
@@ -15,7 +12,7 @@ class MeteredEmbedder:
 
     def __init__(self, inner: Embedder, telemetry: Telemetry) -> None:
         self._inner = inner
-        self._telemetry = telemetry
+        self._requests = telemetry.embeddings
         if isinstance(inner, CoalescingEmbedder):
             _watch(inner, telemetry)
 
@@ -27,20 +24,8 @@ class MeteredEmbedder:
         await self._inner.start()
 
     async def embed(self, texts: Sequence[str], *, deadline: float) -> list[Vector]:
-        started = time.perf_counter()
-        outcome = "INTERNAL"
-        try:
-            vectors = await self._inner.embed(texts, deadline=deadline)
-            outcome = "OK"
-        except asyncio.CancelledError:
-            outcome = "CANCELLED"
-            raise
-        except GraphgateError as error:
-            outcome = error.reason
-            raise
-        finally:
-            self._telemetry.embedding(outcome, len(texts), time.perf_counter() - started)
-        return vectors
+        with self._requests.metered(len(texts)):
+            return await self._inner.embed(texts, deadline=deadline)
 
     async def close(self) -> None:
         await self._inner.close()

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.telemetry.latency import QUANTILE_ERROR_RELATIVE_MAX
+from gateway.telemetry.model_requests import ModelRequests
 from gateway.telemetry.operations import Operation, OperationTable
 
 
@@ -13,8 +14,8 @@ def operations_report(
     started_at_s: float,
     rpcs: OperationTable,
     shard_calls: OperationTable,
-    embeddings: OperationTable,
-    embedded_texts: int,
+    embeddings: ModelRequests,
+    cross_encodings: ModelRequests,
 ) -> dict[str, Any]:
     """Since the start of the gateway; operations that never ran are left out."""
     return {
@@ -31,8 +32,13 @@ def operations_report(
             for operation in shard_calls
             if _ran(operation)
         ],
-        "embeddings": [{"texts": embedded_texts} | _figures(operation) for operation in embeddings],
+        "embeddings": _of_model(embeddings),
+        "cross_encodings": _of_model(cross_encodings),
     }
+
+
+def _of_model(requests: ModelRequests) -> list[dict[str, Any]]:
+    return [{requests.items_name: requests.items} | _figures(operation) for operation in requests.operations]
 
 
 def _ran(operation: Operation) -> bool:

@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from gateway.settings.tree import Settings
 from gateway.telemetry.http_endpoint import HttpEndpoint, Page
+from gateway.telemetry.model_requests import ModelRequests
 from gateway.telemetry.operations import Labels, Operation, OperationTable
 from gateway.telemetry.operations_report import operations_report
 from gateway.telemetry.served_methods import UNKNOWN_METHOD, served_methods
@@ -34,10 +35,10 @@ class Telemetry(Collector):
         """Knows the engines of the shards in `settings`; for later ones see shard_joined()."""
         self.rpcs = OperationTable(("grpc_type", "grpc_service", "grpc_method"))
         self.shard_calls = OperationTable(("shard", "engine", "call"))
-        self.embeddings = OperationTable(())
+        self.embeddings = ModelRequests("graphgate_embedding", "texts", "vectors")
+        self.cross_encodings = ModelRequests("graphgate_cross_encoder", "passages", "scores")
         self._rpc_by_method = {name: self.rpcs.of(labels) for name, labels in served_methods()}
         self._engines = {shard.id: str(shard.engine) for shard in settings.shards}
-        self._embedded_texts = 0
         self._pulled: list[
             tuple[type[CounterMetricFamily | GaugeMetricFamily], str, str, Labels, ReadGauge]
         ] = []
@@ -87,11 +88,6 @@ class Telemetry(Collector):
         """As observe, for a caller that knows the engine: "falkordb" or "neo4j"."""
         self.shard_calls.of((shard_id, engine, call)).finished(outcome, seconds)
 
-    def embedding(self, outcome: str, texts: int, seconds: float) -> None:
-        """One request for vectors; `outcome` as in ShardCallObserver."""
-        self.embeddings.of(()).finished(outcome, seconds)
-        self._embedded_texts += texts
-
     def watch_counter(self, name: str, text: str, label_names: Labels, read: ReadGauge) -> None:
         """`read` is asked at every scrape, in a thread, for a count that only grows, by label values."""
         self._pulled.append((CounterMetricFamily, name, text, label_names, read))
@@ -108,13 +104,8 @@ class Telemetry(Collector):
         calls = self.shard_calls
         yield calls.outcome_family("graphgate_shard_calls_total", "Calls to shards that ended.", "outcome")
         yield calls.latency_family("graphgate_shard_call_seconds", "Time inside the driver.")
-        yield self.embeddings.outcome_family(
-            "graphgate_embedding_requests_total", "Requests for vectors that ended.", "outcome"
-        )
-        yield self.embeddings.latency_family("graphgate_embedding_seconds", "Time of a request for vectors.")
-        yield CounterMetricFamily(
-            "graphgate_embedding_texts_total", "Texts in requests for vectors.", value=self._embedded_texts
-        )
+        yield from self.embeddings.families()
+        yield from self.cross_encodings.families()
         for family_type, name, text, label_names, read in self._pulled:
             family = family_type(name, text, labels=label_names)
             for labels, value in read().items():
@@ -128,7 +119,7 @@ class Telemetry(Collector):
             rpcs=self.rpcs,
             shard_calls=self.shard_calls,
             embeddings=self.embeddings,
-            embedded_texts=self._embedded_texts,
+            cross_encodings=self.cross_encodings,
         )
 
     def _rpc(self, method: str) -> Operation:

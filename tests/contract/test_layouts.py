@@ -1,29 +1,33 @@
-"""Keyword search gives the same list wherever the groups lie: on one engine, the other, or spread."""
+"""Search gives the same list wherever the groups lie: on one engine, the other, or spread."""
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 
 from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
 from drivers.fence import POOLED, Fence, FenceState, GroupRef
 from drivers.filters import NO_FILTER, RowFilter
-from drivers.graph_model import Community, Entity, Fact, Kind
+from drivers.graph_model import Community, Entity, Fact, Kind, Vector
 from drivers.row_key import RowKey
 from shard_router import candidates, scatter
 from shard_router.bm25 import CorpusStats, bm25_score, count_query_terms
 from shard_router.fan_out import ShardCall
+from shard_router.fusion import FusedHit, Method, weighted_rrf
 from shard_router.routing import AllShards, Located, ShardReply
 from shard_router.scatter import CandidateQuery, Scatter, SearchScope
-from tests.contract.rows import entity, fact, new_uuid, uuids
+from tests.contract.rows import entity, fact, new_uuid, random_vector, uuids
 from tests.contract.subject import Subject
 from tests.contract.tenant import Tenant, soon
 
 ROWS_PER_GROUP = 200
 GROUPS = 4
+DIMENSION = 8
+WEIGHTS = {Method.SEMANTIC: 0.6, Method.KEYWORD: 0.4}
 WORDS = tuple(f"word{n}" for n in range(60))
 
 
@@ -54,17 +58,27 @@ class World:
         text: str,
         window: int,
         wanted: RowFilter = NO_FILTER,
+        vector: Vector | None = None,
     ) -> candidates.Candidates:
         """With the groups dealt out to these shards."""
+        terms = count_query_terms(text.split())
+        query = CandidateQuery(kind, window, vector, terms, wanted)
+        return await self.candidates(self.dealt(shards), query)
+
+    async def candidates(
+        self, refs: Mapping[str, tuple[GroupRef, ...]], query: CandidateQuery
+    ) -> candidates.Candidates:
+        scope = SearchScope(Located(AllShards(), refs, (), {}, {}))
+        searcher = Scatter(FixedRouter(self.drivers))  # pyright: ignore[reportArgumentType]
+        return (await searcher.candidates(scope, [query], soon()))[query.kind]
+
+    def dealt(self, shards: Sequence[str]) -> Mapping[str, tuple[GroupRef, ...]]:
+        """The groups by shard."""
         refs: dict[str, tuple[GroupRef, ...]] = {}
         for n, group in enumerate(self.groups):
             shard = shards[n % len(shards)]
             refs[shard] = (*refs.get(shard, ()), GroupRef(group, POOLED))
-        scope = SearchScope(Located(AllShards(), refs, (), {}, {}))
-        searcher = Scatter(FixedRouter(self.drivers))  # pyright: ignore[reportArgumentType]
-        terms = count_query_terms(text.split())
-        query = CandidateQuery(kind, window, terms=terms, filter=wanted)
-        return (await searcher.candidates(scope, [query], soon()))[kind]
+        return refs
 
     def ranked(
         self, kind: Kind, text: str, keep: Iterable[RowKey] | None = None
@@ -81,11 +95,20 @@ class World:
         }
         return sorted(((k, s) for k, s in scores.items() if s > 0), key=lambda item: (-item[1], item[0]))
 
+    def nearest(self, kind: Kind, query: Vector) -> list[RowKey]:
+        """Every row with a vector by its cosine, by definition."""
+        scores = {
+            key: round(float(row.embedding.astype(np.float64) @ query.astype(np.float64)), 6)
+            for key, row in self.rows[kind].items()
+            if row.embedding is not None
+        }
+        return sorted(scores, key=lambda key: (-scores[key], key))
+
 
 @pytest.fixture(scope="module")
 async def world(falkordb_subject: Subject, neo4j_subject: Subject, model_subject: Subject) -> World:
     """The same groups on every engine, which differ in size and in how often words occur."""
-    rng = random.Random(5)
+    rng, vectors = random.Random(5), np.random.default_rng(5)
     drivers = {"f": falkordb_subject.driver, "n": neo4j_subject.driver, "m": model_subject.driver}
     base = new_uuid()
     groups = [f"{base}-{n}" for n in range(GROUPS)]
@@ -98,7 +121,12 @@ async def world(falkordb_subject: Subject, neo4j_subject: Subject, model_subject
 
         ids = uuids(ROWS_PER_GROUP // (n + 1))
         entities = [
-            entity(text(rng.randint(1, 12)), at=at, labels=("odd",) * (place % 2))
+            entity(
+                text(rng.randint(1, 12)),
+                at=at,
+                labels=("odd",) * (place % 2),
+                embedding=random_vector(vectors, DIMENSION),
+            )
             for place, at in enumerate(ids)
         ]
         facts = [fact(ids[0], ids[-1], text(rng.randint(3, 20)), name="") for _ in ids]
@@ -109,7 +137,7 @@ async def world(falkordb_subject: Subject, neo4j_subject: Subject, model_subject
             await tenant.write(*entities)
             await tenant.write(*facts, *circles)
         for kind in (Kind.ENTITY, Kind.FACT, Kind.COMMUNITY):
-            for row in await Tenant(drivers["m"], GroupRef(group)).listed(kind):
+            for row in await Tenant(drivers["m"], GroupRef(group)).listed(kind, with_vectors=True):
                 assert isinstance(row, Entity | Fact | Community)
                 rows.setdefault(kind, {})[RowKey(group, row.uuid)] = row
     return World(drivers, groups, rows)
@@ -146,6 +174,75 @@ async def test_a_filter_keeps_the_scores_and_fills_the_list(world: World, layout
         found = await world.search(layout, Kind.ENTITY, text, 40, RowFilter(labels_any=("odd",)))
         expected = world.ranked(Kind.ENTITY, text, passing)[:40]
         assert [(row.key, row.score) for row in found.keyword] == expected
+
+
+type Fuse = Callable[[World, Sequence[str], CandidateQuery], Awaitable[list[FusedHit]]]
+
+
+def _rankings(found: candidates.Candidates, group_ids: Iterable[str]) -> Mapping[Method, list[RowKey]]:
+    """Of the rows of these groups."""
+    groups = set(group_ids)
+    lists = {Method.SEMANTIC: found.semantic, Method.KEYWORD: found.keyword}
+    return {method: [r.key for r in rows if r.key.group_id in groups] for method, rows in lists.items()}
+
+
+async def merge_then_fuse(world: World, shards: Sequence[str], query: CandidateQuery) -> list[FusedHit]:
+    """One ranking per method over all shards, fused once: what the gateway does."""
+    found = await world.candidates(world.dealt(shards), query)
+    return weighted_rrf(_rankings(found, world.groups), WEIGHTS)
+
+
+async def fuse_each_shard(world: World, shards: Sequence[str], query: CandidateQuery) -> list[FusedHit]:
+    """Wrong: every shard searches and fuses its own groups, and the fused lists are merged."""
+    hits: list[FusedHit] = []
+    for shard, refs in world.dealt(shards).items():
+        found = await world.candidates({shard: refs}, query)
+        hits += weighted_rrf(_rankings(found, (ref.group_id for ref in refs)), WEIGHTS)
+    return sorted(hits, key=lambda hit: (-hit.score, hit.key))
+
+
+async def rank_by_shard(world: World, shards: Sequence[str], query: CandidateQuery) -> list[FusedHit]:
+    """Wrong in the ranks alone: the scores are those of the whole scope, the ranks count on each shard."""
+    found = await world.candidates(world.dealt(shards), query)
+    hits: list[FusedHit] = []
+    for refs in world.dealt(shards).values():
+        hits += weighted_rrf(_rankings(found, (ref.group_id for ref in refs)), WEIGHTS)
+    return sorted(hits, key=lambda hit: (-hit.score, hit.key))
+
+
+async def check_fused_is_brute_force(world: World, layout: str, fuse: Fuse) -> None:
+    """Rows, order and scores of the fused list are those of one scan of all rows by each method."""
+    vectors = np.random.default_rng(9)
+    for text in QUERIES[:4]:
+        query = CandidateQuery(
+            Kind.ENTITY, 40, random_vector(vectors, DIMENSION), count_query_terms(text.split())
+        )
+        assert query.vector is not None
+        rankings = {
+            Method.SEMANTIC: world.nearest(query.kind, query.vector)[: query.window],
+            Method.KEYWORD: [key for key, _ in world.ranked(query.kind, text)[: query.window]],
+        }
+        expected = weighted_rrf(rankings, WEIGHTS)[:20]
+        found = (await fuse(world, LAYOUTS[layout], query))[:20]
+        assert [(hit.key, hit.score) for hit in found] == [(hit.key, hit.score) for hit in expected]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+async def test_the_fused_list_is_the_brute_force_list_in_every_layout(world: World, layout: str) -> None:
+    """Sharded search equals unsharded search: where a group lies decides nothing about a hit's place."""
+    await check_fused_is_brute_force(world, layout, merge_then_fuse)
+
+
+@pytest.mark.parametrize("wrong", [fuse_each_shard, rank_by_shard])
+async def test_a_wrong_fusion_fails_the_check_of_layouts(world: World, wrong: Fuse) -> None:
+    """The check above can tell: a fusion of per-shard ranks passes it on one shard, and on every layout of
+    several it does not."""
+    for layout, shards in LAYOUTS.items():
+        if len(shards) == 1:
+            await check_fused_is_brute_force(world, layout, wrong)
+        else:
+            with pytest.raises(AssertionError):
+                await check_fused_is_brute_force(world, layout, wrong)
 
 
 async def test_a_third_step_finds_what_the_second_had_no_room_for(

@@ -4,15 +4,17 @@ import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp as TimestampMessage
 
-from graphgate.v1 import filter_pb2, graph_pb2
+from graphgate.v1 import filter_pb2, graph_pb2, search_service_pb2
 from graphgate.v1 import graph_service_pb2 as pb
 from tests.integration.gateway.calls import new_uuid, refused
 from tests.integration.gateway.conftest import Client, group_on
 from tests.integration.gateway.people import ENDED_S, People, write_people
 
 Code = grpc.StatusCode
-HUB_FACTS = 1_500
-FACTS_PER_WRITE = 250
+HUB_FACTS = 10_000
+SPOKES = 100
+FACTS_PER_WRITE = 350
+HUB_TIMEOUT_S = 10
 BEFORE_END = TimestampMessage(seconds=ENDED_S - 1)
 
 
@@ -182,16 +184,14 @@ async def test_provenance_both_ways(client: Client, people: People) -> None:
 
 
 async def test_a_hub_stays_bounded(client: Client, people: People) -> None:
-    """Of a hub the newest facts are followed, and the answer says that there are more."""
+    """Of a hub with 10,000 facts the newest are followed, in time that a caller can wait for, and Expand and
+    the graph method of a search say that there are more; of entities that have just as many facts as are
+    followed they say no such thing. Paths through the hub are found, as many as asked for."""
     hub = graph_pb2.Entity(uuid=new_uuid(), name="hub")
-    spokes = [graph_pb2.Entity(uuid=new_uuid(), name=f"spoke {number}") for number in range(100)]
+    spokes = [graph_pb2.Entity(uuid=new_uuid(), name=f"spoke {number}") for number in range(SPOKES)]
     facts = [
         graph_pb2.Fact(
-            uuid=new_uuid(),
-            source_uuid=hub.uuid,
-            target_uuid=spokes[number % len(spokes)].uuid,
-            name="HAS",
-            fact=f"spoke fact {number}",
+            uuid=new_uuid(), source_uuid=hub.uuid, target_uuid=spokes[number % SPOKES].uuid, name="HAS"
         )
         for number in range(HUB_FACTS)
     ]
@@ -200,18 +200,46 @@ async def test_a_hub_stays_bounded(client: Client, people: People) -> None:
         await client.graph.WriteGraph(
             pb.WriteGraphRequest(group_id=people.group_id, facts=facts[start : start + FACTS_PER_WRITE])
         )
+    newest = {fact.uuid for fact in facts[-FACTS_PER_WRITE:]}
+
     request = pb.ExpandRequest(
         group_id=people.group_id, entity_uuids=[hub.uuid], hops=2, facts_per_entity_max=50, limit=20
     )
-    answer = await client.graph.Expand(request)
-    assert answer.cut
-    assert len(answer.facts) == 20
-    newest = {fact.uuid for fact in facts[-FACTS_PER_WRITE:]}
+    answer = await client.graph.Expand(request, timeout=HUB_TIMEOUT_S)
+    assert (answer.cut, len(answer.facts)) == (True, 20)
     assert {reached.fact.uuid for reached in answer.facts if reached.distance == 1} <= newest
+    at_bound = pb.ExpandRequest(
+        group_id=people.group_id, entity_uuids=[spokes[0].uuid], facts_per_entity_max=HUB_FACTS // SPOKES
+    )
+    answer = await client.graph.Expand(at_bound, timeout=HUB_TIMEOUT_S)
+    assert (answer.cut, len(answer.facts)) == (False, HUB_FACTS // SPOKES)
+
     far = await client.graph.FindPaths(
         pb.FindPathsRequest(
             group_id=people.group_id, source_uuid=spokes[0].uuid, target_uuid=spokes[1].uuid, paths_max=7
-        )
+        ),
+        timeout=HUB_TIMEOUT_S,
     )
-    assert len(far.paths) == 7
+    assert (len(far.paths), far.complete) == (7, True)
     assert {len(path.fact_uuids) for path in far.paths} == {2}
+
+    for origin, hops, cut in ((hub, 1, True), (spokes[0], 1, False), (spokes[0], 2, True)):
+        walked = await client.search.Search(_graph_search(people, origin, hops), timeout=HUB_TIMEOUT_S)
+        (found,) = walked.results
+        assert (found.graph.cut, found.graph.hops) == (cut, hops), origin.name
+        assert sum(hit.methods[0].distance == 1 for hit in found.hits) == 100
+        assert (len(found.hits) > 100) == (hops == 2)
+        if origin is hub:
+            assert {hit.fact.uuid for hit in found.hits} <= newest
+
+
+def _graph_search(people: People, origin: graph_pb2.Entity, hops: int) -> search_service_pb2.SearchRequest:
+    methods = [search_service_pb2.MethodWeight(method="SEARCH_METHOD_GRAPH", weight=1)]
+    return search_service_pb2.SearchRequest(
+        group_id=people.group_id,
+        origins=[search_service_pb2.EntityRef(uuid=origin.uuid)],
+        graph_hops=hops,
+        results=[
+            search_service_pb2.ResultSpec(kind=graph_pb2.ROW_KIND_FACT, limit=200, methods=methods),
+        ],
+    )

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 from itertools import pairwise
+from math import log
 
 import grpc
 import numpy as np
@@ -142,6 +143,59 @@ async def test_fusion_can_be_recomputed_from_the_answer(
     for hit in hits:
         assert hit.score == pytest.approx(sum(weights[p.method] / (20 + p.rank) for p in hit.methods))
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+
+
+async def test_every_score_can_be_recomputed_from_the_explanation(
+    client: Client, corpus: dict[str, dict[str, str]]
+) -> None:
+    """With explain the answer alone gives BM25 of every keyword candidate and the fusion of every candidate,
+    over groups of both engines; its statistics are those of the rows that were written."""
+    request = search_service_pb2.SearchRequest(
+        groups=search_service_pb2.GroupList(group_ids=list(corpus)),
+        query="the haven of grove and Havens zephyr",
+        results=[search_service_pb2.ResultSpec(kind=graph_pb2.ROW_KIND_ENTITY, limit=100)],
+        rrf_k=20,
+        explain=True,
+    )
+    (found,) = (await client.search.Search(request)).results
+    how = found.explanation
+    assert not how.cut
+    assert not found.keyword_cut
+    names = [name.split() for of_group in corpus.values() for name in of_group.values()]
+    stated = how.keyword
+    assert (stated.documents, stated.mean_length) == (len(names), sum(map(len, names)) / len(names))
+    assert [(t.term, t.query_frequency, t.document_frequency) for t in stated.terms] == [
+        ("haven", 2, sum("haven" in name for name in names)),
+        ("grove", 1, sum("grove" in name for name in names)),
+        ("zephyr", 1, 0),
+    ]
+
+    def bm25(row: search_service_pb2.RankedRow) -> float:
+        norm = stated.k1 * (1 - stated.b + stated.b * row.length / stated.mean_length)
+        score = 0.0
+        for term, tf in zip(stated.terms, row.term_frequencies, strict=True):
+            df = min(term.document_frequency, stated.documents)
+            idf = log(1 + (stated.documents - df + 0.5) / (df + 0.5))
+            score += term.query_frequency * idf * tf / (tf + norm)
+        return score
+
+    fused: dict[tuple[str, str], float] = {}
+    for ranking in how.methods:
+        keyword = ranking.method == search_service_pb2.SEARCH_METHOD_KEYWORD
+        for rank, row in enumerate(ranking.rows, start=1):
+            fused.setdefault((row.group_id, row.uuid), 0.0)
+            fused[row.group_id, row.uuid] += ranking.weight / (how.rrf_k + rank)
+            if keyword:
+                assert round(bm25(row), 6) == pytest.approx(row.score, abs=1e-9)
+            else:
+                assert (list(row.term_frequencies), row.length) == ([], 0)
+        if keyword:
+            order = sorted(ranking.rows, key=lambda row: (-round(bm25(row), 6), row.group_id, row.uuid))
+            assert list(ranking.rows) == order
+            assert len(order) == sum(not {"haven", "grove"}.isdisjoint(name) for name in names)
+    by_hand = sorted(fused, key=lambda key: (-round(fused[key], 12), key))
+    assert [(hit.group_id, hit.entity.uuid) for hit in found.hits] == by_hand[:100]
+    assert [hit.score for hit in found.hits] == pytest.approx([fused[key] for key in by_hand[:100]])
 
 
 async def test_unknown_groups_are_named_and_versions_told(

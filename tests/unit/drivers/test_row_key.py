@@ -1,4 +1,3 @@
-from dataclasses import FrozenInstanceError
 
 import pytest
 from hypothesis import given, settings
@@ -25,5 +24,5 @@ def test_equal_keys_are_one_row():
 def test_a_key_cannot_be_changed():
     """A key used in a mapping keeps its hash."""
     key = RowKey("g", "u")
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         key.uuid = "v"  # pyright: ignore[reportAttributeAccessIssue]

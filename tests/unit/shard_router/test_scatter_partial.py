@@ -133,7 +133,7 @@ async def test_a_shard_lost_between_two_stages_is_named(world: World) -> None:
     assert scope.outcomes["b"].status is ShardStatus.TIMEOUT
     entities = {key.group_id: [key.uuid] for key in keys}
     edges = await world.scatter.expand(scope, entities, Kind.FACT, 10, soon())
-    assert set(edges) == {key.group_id for key in rows}
+    assert set(edges.by_group) == {key.group_id for key in rows}
     whole = await world.scope()
     await world.scatter.candidates(whole, [QUERY], soon())
     with pytest.raises(ShardTimeout):

@@ -286,16 +286,44 @@ class RerankOutcome(_message.Message):
     def __init__(self, reranked: _Optional[bool] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class RankedRow(_message.Message):
-    __slots__ = ("group_id", "uuid", "score", "distance")
+    __slots__ = ("group_id", "uuid", "score", "distance", "term_frequencies", "length")
     GROUP_ID_FIELD_NUMBER: _ClassVar[int]
     UUID_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
     DISTANCE_FIELD_NUMBER: _ClassVar[int]
+    TERM_FREQUENCIES_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_FIELD_NUMBER: _ClassVar[int]
     group_id: str
     uuid: str
     score: float
     distance: int
-    def __init__(self, group_id: _Optional[str] = ..., uuid: _Optional[str] = ..., score: _Optional[float] = ..., distance: _Optional[int] = ...) -> None: ...
+    term_frequencies: _containers.RepeatedScalarFieldContainer[int]
+    length: int
+    def __init__(self, group_id: _Optional[str] = ..., uuid: _Optional[str] = ..., score: _Optional[float] = ..., distance: _Optional[int] = ..., term_frequencies: _Optional[_Iterable[int]] = ..., length: _Optional[int] = ...) -> None: ...
+
+class TermStatistics(_message.Message):
+    __slots__ = ("term", "query_frequency", "document_frequency")
+    TERM_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FREQUENCY_FIELD_NUMBER: _ClassVar[int]
+    DOCUMENT_FREQUENCY_FIELD_NUMBER: _ClassVar[int]
+    term: str
+    query_frequency: int
+    document_frequency: int
+    def __init__(self, term: _Optional[str] = ..., query_frequency: _Optional[int] = ..., document_frequency: _Optional[int] = ...) -> None: ...
+
+class KeywordStatistics(_message.Message):
+    __slots__ = ("documents", "mean_length", "k1", "b", "terms")
+    DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
+    MEAN_LENGTH_FIELD_NUMBER: _ClassVar[int]
+    K1_FIELD_NUMBER: _ClassVar[int]
+    B_FIELD_NUMBER: _ClassVar[int]
+    TERMS_FIELD_NUMBER: _ClassVar[int]
+    documents: int
+    mean_length: float
+    k1: float
+    b: float
+    terms: _containers.RepeatedCompositeFieldContainer[TermStatistics]
+    def __init__(self, documents: _Optional[int] = ..., mean_length: _Optional[float] = ..., k1: _Optional[float] = ..., b: _Optional[float] = ..., terms: _Optional[_Iterable[_Union[TermStatistics, _Mapping]]] = ...) -> None: ...
 
 class MethodRanking(_message.Message):
     __slots__ = ("method", "weight", "rows")
@@ -308,18 +336,20 @@ class MethodRanking(_message.Message):
     def __init__(self, method: _Optional[_Union[SearchMethod, str]] = ..., weight: _Optional[float] = ..., rows: _Optional[_Iterable[_Union[RankedRow, _Mapping]]] = ...) -> None: ...
 
 class RankingExplanation(_message.Message):
-    __slots__ = ("rrf_k", "methods", "fused", "reranked", "cut")
+    __slots__ = ("rrf_k", "methods", "fused", "reranked", "cut", "keyword")
     RRF_K_FIELD_NUMBER: _ClassVar[int]
     METHODS_FIELD_NUMBER: _ClassVar[int]
     FUSED_FIELD_NUMBER: _ClassVar[int]
     RERANKED_FIELD_NUMBER: _ClassVar[int]
     CUT_FIELD_NUMBER: _ClassVar[int]
+    KEYWORD_FIELD_NUMBER: _ClassVar[int]
     rrf_k: float
     methods: _containers.RepeatedCompositeFieldContainer[MethodRanking]
     fused: _containers.RepeatedCompositeFieldContainer[RankedRow]
     reranked: _containers.RepeatedCompositeFieldContainer[RankedRow]
     cut: bool
-    def __init__(self, rrf_k: _Optional[float] = ..., methods: _Optional[_Iterable[_Union[MethodRanking, _Mapping]]] = ..., fused: _Optional[_Iterable[_Union[RankedRow, _Mapping]]] = ..., reranked: _Optional[_Iterable[_Union[RankedRow, _Mapping]]] = ..., cut: _Optional[bool] = ...) -> None: ...
+    keyword: KeywordStatistics
+    def __init__(self, rrf_k: _Optional[float] = ..., methods: _Optional[_Iterable[_Union[MethodRanking, _Mapping]]] = ..., fused: _Optional[_Iterable[_Union[RankedRow, _Mapping]]] = ..., reranked: _Optional[_Iterable[_Union[RankedRow, _Mapping]]] = ..., cut: _Optional[bool] = ..., keyword: _Optional[_Union[KeywordStatistics, _Mapping]] = ...) -> None: ...
 
 class ResultList(_message.Message):
     __slots__ = ("kind", "hits", "hits_left_out", "vectors", "graph", "rerank", "explanation", "keyword_cut")

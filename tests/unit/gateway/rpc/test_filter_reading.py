@@ -1,6 +1,6 @@
 """Filters from their messages: every part arrives, and what does not apply is refused, never ignored."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp as TimestampMessage
@@ -140,6 +140,21 @@ def test_time_conditions_have_their_bounds() -> None:
 def test_a_time_condition_that_means_nothing_is_refused(given: dict[str, object], field: str) -> None:
     """No bound, a bound of an open time, an inverted range, a time that facts do not have."""
     assert refused_fields(times(**given)) == [f"filter.times[0].conditions[0]{field}"]
+
+
+@pytest.mark.parametrize("alternatives", [(63, 1, 64), (1, 63, 63, 1), (2,) * 64])
+def test_conditions_of_all_alternatives_are_bounded(alternatives: Sequence[int]) -> None:
+    """128 pass, however they are shared out; one more is refused with the limit and the number given."""
+
+    def conditions(counts: Sequence[int]) -> pb.RowFilter:
+        one = pb.TimeCondition(field="TIME_FIELD_VALID_AT", before=AT)
+        return pb.RowFilter(times=[pb.TimeConditions(conditions=[one] * count) for count in counts])
+
+    assert sum(len(of_one) for of_one in read(conditions(alternatives), Kind.FACT).times) == 128
+    with pytest.raises(InvalidRequest) as caught:
+        read(conditions((*alternatives[1:], alternatives[0] + 1)), Kind.FACT)
+    told = [text for field, text in caught.value.violations if field == "filter.times"]
+    assert "has 129 conditions in its alternatives together, at most 128 are allowed" in told[-1]
 
 
 def test_attribute_conditions_keep_types_apart() -> None:

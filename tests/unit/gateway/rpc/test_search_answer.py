@@ -17,7 +17,9 @@ from gateway.search.result import (
     SemanticSkip,
 )
 from graphgate.v1 import search_service_pb2 as pb
+from shard_router.bm25 import CorpusStats
 from shard_router.fusion import FusedHit, Method
+from shard_router.keyword_basis import KeywordBasis, TermMatches
 from shard_router.partial import ShardOutcome, ShardStatus
 
 MIB = 1024 * 1024
@@ -95,6 +97,18 @@ def test_an_explanation_gives_way_to_hits() -> None:
     assert 0 < len(small.explanation.methods[0].rows) < 400
     none = answer(result(3, "s" * 6_000, candidates=400), 19_000, explain=True).results[0]
     assert (len(none.hits), none.explanation.cut) == (3, True)
+
+
+def test_statistics_of_long_terms_give_way_too() -> None:
+    """A query of 64 terms of any length does not push an explanation past the limit of a reply."""
+    terms = {f"{number}{'t' * 900}": 1 for number in range(64)}
+    basis = KeywordBasis(terms, CorpusStats(1, 1, {}), {key(0): TermMatches((0,) * 64, 1)})
+    found = result(1, candidates=1)
+    explained = replace(found, kinds={Kind.ENTITY: replace(found.kinds[Kind.ENTITY], keyword_basis=basis)})
+    whole = answer(explained, MIB, explain=True).results[0].explanation
+    assert (len(whole.keyword.terms), whole.cut) == (64, False)
+    none = answer(explained, 20_000, explain=True).results[0]
+    assert (none.explanation.HasField("keyword"), none.explanation.cut, len(none.hits)) == (False, True, 1)
 
 
 def test_long_lists_of_groups_are_cut_and_counted() -> None:

@@ -10,7 +10,8 @@ import pytest
 from drivers.row_key import RowKey
 from drivers.search_reads import ExpandedEdge
 from gateway.search import walk as walk_module
-from gateway.search.walk import Edges, over_mentions, ranked, walk_facts
+from gateway.search.walk import over_mentions, ranked, walk_facts
+from shard_router.expansion import Expansion
 
 GROUP = "g"
 
@@ -26,11 +27,11 @@ class Graph:
         self.edges = [ExpandedEdge(*edge) for edge in edges]
         self.asked: list[list[str]] = []
 
-    async def expand(self, entities: Mapping[str, Sequence[str]]) -> Edges:
+    async def expand(self, entities: Mapping[str, Sequence[str]]) -> Expansion:
         uuids = entities[GROUP]
         self.asked.append(sorted(uuids))
         found = [edge for edge in self.edges if edge.source_uuid in uuids or edge.target_uuid in uuids]
-        return Edges({GROUP: found})
+        return Expansion({GROUP: found})
 
 
 async def test_rows_rank_by_distance_then_support() -> None:

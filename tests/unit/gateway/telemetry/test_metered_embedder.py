@@ -59,7 +59,7 @@ async def test_every_outcome_is_counted(error: BaseException | None, outcome: st
     else:
         with pytest.raises(type(error)):
             await embedder.embed(["a", "b"], deadline=0)
-    (operation,) = telemetry.embeddings
+    (operation,) = telemetry.embeddings.operations
     assert operation.outcomes == {outcome: 1}
     assert operation.latency.summary().count == 1
 

@@ -102,12 +102,17 @@ async def test_pulled_values_and_the_process_itself(telemetry: Telemetry) -> Non
     """Gauges are asked at the scrape; build, memory and embeddings are there, too."""
     depth = {"a": 3.0}
     telemetry.watch_gauge("graphgate_depth", "Depth.", ("shard",), lambda: {("a",): depth["a"]})
-    telemetry.embedding("OK", 12, 0.02)
+    telemetry.embeddings.finished("OK", 12, 0.02)
+    telemetry.cross_encodings.finished("CROSS_ENCODER_TIMEOUT", 20, 2.0)
     depth["a"] = 5.0
     found = await samples(telemetry)
     assert found["graphgate_depth", frozenset({("shard", "a")})] == 5
     assert found["graphgate_embedding_texts_total", frozenset()] == 12
     assert found["graphgate_embedding_seconds_count", frozenset()] == 1
+    late = frozenset({("outcome", "CROSS_ENCODER_TIMEOUT")})
+    assert found["graphgate_cross_encoder_requests_total", late] == 1
+    assert found["graphgate_cross_encoder_passages_total", frozenset()] == 20
+    assert found["graphgate_cross_encoder_seconds_sum", frozenset()] == 2
     assert found["process_resident_memory_bytes", frozenset()] > 0
     assert any(name == "graphgate_build_info" for name, _ in found)
 
@@ -127,6 +132,11 @@ async def test_json_has_every_figure_of_every_operation(telemetry: Telemetry) ->
     assert (rpc["min_ms"], rpc["max_ms"], rpc["mean_ms"]) == (1.0, 100.0, 41.2)
     assert rpc["p50_ms"] == pytest.approx(3.0, rel=report["quantile_error_relative_max"])
     assert rpc["p95_ms"] == rpc["p99_ms"] == pytest.approx(100.0, rel=0.03)
+    telemetry.cross_encodings.finished("OK", 20, 0.5)
+    telemetry.cross_encodings.finished("CROSS_ENCODER_REFUSED", 4, 0.5)
+    (asked,) = orjson.loads(await scrape(telemetry, "/metrics.json"))["cross_encodings"]
+    assert (asked["count"], asked["passages"], asked["success_rate"]) == (2, 24, 0.5)
+    assert report["embeddings"] == report["cross_encodings"] == []
     (call,) = report["shard_calls"]
     assert (call["shard"], call["engine"], call["call"], call["count"]) == ("a", "neo4j", "get_rows", 1)
 

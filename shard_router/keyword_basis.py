@@ -1,0 +1,49 @@
+"""What a keyword ranking was computed from, so that its scores can be computed again by hand."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from drivers.row_key import RowKey
+from drivers.search_reads import KeywordHit
+from shard_router.bm25 import K1, B, CorpusStats, bm25_score
+
+
+@dataclass(frozen=True, slots=True)
+class TermMatches:
+    """Of one row."""
+
+    counts: tuple[int, ...]
+    """How often the row has each of the query's tokens, in the order of KeywordBasis.query_terms."""
+    length: int
+    """Tokens of the row with repeats: its term_count."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeywordBasis:
+    """Put into bm25_score, each row's part gives its score, before rounding."""
+
+    query_terms: Mapping[str, int]
+    stats: CorpusStats
+    rows: Mapping[RowKey, TermMatches]
+    k1: float = K1
+    b: float = B
+
+
+def keyword_basis(
+    query_terms: Mapping[str, int],
+    stats: CorpusStats,
+    hits: Iterable[KeywordHit],
+    ranked: Collection[RowKey],
+) -> KeywordBasis:
+    """`hits` must hold all of the `ranked` rows. Of a row that came twice, as it was before a write and
+    after it, the version with the better score counts, as in the ranking."""
+    best: dict[RowKey, tuple[float, TermMatches]] = {}
+    for hit in hits:
+        if hit.key not in ranked:
+            continue
+        tokens = hit.terms.split(" ")
+        counts = {term: tokens.count(term) for term in query_terms}
+        score = bm25_score(query_terms, counts, hit.term_count, stats)
+        if hit.key not in best or score > best[hit.key][0]:
+            best[hit.key] = score, TermMatches(tuple(counts.values()), hit.term_count)
+    return KeywordBasis(query_terms, stats, {key: matches for key, (_, matches) in best.items()})
