@@ -91,7 +91,7 @@ class OutcomeUnknown(ShardError):
     def __init__(self, shard_id: str, op_id: str) -> None:
         super().__init__(
             shard_id,
-            f"shard {shard_id} may have applied the write {op_id}; retry it with the same request_id",
+            f"shard {shard_id} may have applied the write {op_id}; retry it with this request_id",
         )
         self.op_id = op_id
 
@@ -110,15 +110,18 @@ class ShardOverloaded(ShardError):
     retryable = True
 
     def __init__(self, shard_id: str, limit_name: str, limit: int) -> None:
+        """`limit` 0: the engine's own, which it does not tell."""
         super().__init__(
             shard_id,
-            f"shard {shard_id} has no free slot ({limit_name} = {limit}); retry after a short wait",
+            f"shard {shard_id} has no free slot ({limit_name}{f' = {limit}' if limit else ''}); "
+            "retry after a short wait",
         )
         self.limit_name = limit_name
         self.limit = limit
 
     def metadata(self) -> dict[str, str]:
-        return {"shard": self.shard_id, "limit_name": self.limit_name, "limit": str(self.limit)}
+        told = {"limit": str(self.limit)} if self.limit else {}
+        return {"shard": self.shard_id, "limit_name": self.limit_name, **told}
 
 
 class SchemaNotReady(ShardError):
@@ -194,14 +197,22 @@ class WriteTooHeavy(ShardError):
 
     reason = "WRITE_TOO_HEAVY"
 
-    def __init__(self, shard_id: str, weight: int, weight_max: int) -> None:
+    def __init__(self, shard_id: str, weight: int, weight_max: int, cascade: int = 0) -> None:
+        """`cascade`: edges that the write deletes along with their nodes."""
         super().__init__(
             shard_id,
-            f"the write weighs {weight} (its rows, and its texts in KiB), shard {shard_id} takes "
-            f"{weight_max} at once; split it",
+            f"the write weighs {weight} (its rows and what is in them), shard {shard_id} takes "
+            f"{weight_max} at once (write_weight_max); "
+            + (
+                f"{cascade} of it are facts and other edges that go with the nodes to be deleted: delete "
+                "these first, in several calls, then the nodes"
+                if cascade
+                else "split it"
+            ),
         )
         self.weight = weight
         self.weight_max = weight_max
+        self.cascade = cascade
 
     def metadata(self) -> dict[str, str]:
         return {
@@ -209,6 +220,7 @@ class WriteTooHeavy(ShardError):
             "weight": str(self.weight),
             "limit_name": "write_weight_max",
             "limit": str(self.weight_max),
+            "cascade": str(self.cascade),
         }
 
 

@@ -14,13 +14,15 @@ type FilterValue = str | int | bool | Sequence[FilterValue] | Mapping[str, Filte
 ATTRIBUTE_KINDS = (Kind.ENTITY, Kind.EPISODE, Kind.FACT)
 
 _AFTER_SEPARATOR = chr(ord(SEPARATOR) + 1)
-_NO_RANGE = ("b", "a")
+_OF_VALUES = (AttributeTest.ANY_OF, AttributeTest.NONE_OF)
 
 
 def filter_parameters(kind: Kind, wanted: RowFilter) -> dict[str, FilterValue]:
     """Names begin with f_, and f_no_<part> is true when the part is empty. Also
     f_times: alternatives of {field, is_open, low, high}, a time in [low, high);
-    f_attributes: {negated, terms, low, high}: a row's index term is in terms or in [low, high];
+    f_attribute_values: {negated, terms}: one of terms is among the row's index terms;
+    f_attribute_ranges: {negated, low, high}: one of the row's index terms is in [low, high];
+    f_no_attributes, of kinds without attributes: the conditions hold for all rows;
     f_as_of; f_known_at (the maximum when not given)."""
     lists: dict[str, Sequence[str]] = {
         "uuids": wanted.uuids,
@@ -35,16 +37,28 @@ def filter_parameters(kind: Kind, wanted: RowFilter) -> dict[str, FilterValue]:
     }
     parameters: dict[str, FilterValue] = {f"f_{name}": list(values) for name, values in lists.items()}
     parameters |= {f"f_no_{name}": not values for name, values in lists.items()}
+    values = [_values(condition) for condition in wanted.attributes if condition.test in _OF_VALUES]
+    ranges = [_range(condition) for condition in wanted.attributes if condition.test not in _OF_VALUES]
     decided = kind not in ATTRIBUTE_KINDS and attributes_match({}, wanted.attributes)
     return parameters | {
         "f_no_times": not wanted.times,
         "f_times": [[_time(one) for one in all_of] for all_of in wanted.times],
         "f_no_attributes": not wanted.attributes or decided,
-        "f_attributes": [_attribute(condition) for condition in wanted.attributes],
+        "f_no_attribute_values": not values,
+        "f_attribute_values": values,
+        "f_no_attribute_ranges": not ranges,
+        "f_attribute_ranges": ranges,
         "f_no_as_of": wanted.as_of is None,
         "f_as_of": wanted.as_of or 0,
         "f_no_known_at": wanted.known_at is None,
         "f_known_at": INT64_MAX if wanted.known_at is None else wanted.known_at,
+    }
+
+
+def far_parameters(kind: Kind, wanted: RowFilter) -> dict[str, FilterValue]:
+    """As filter_parameters, of the nodes that edges lead to: names begin with far_."""
+    return {
+        f"far_{name.removeprefix('f_')}": value for name, value in filter_parameters(kind, wanted).items()
     }
 
 
@@ -57,15 +71,14 @@ def _time(condition: TimeCondition) -> dict[str, FilterValue]:
     }
 
 
-def _attribute(condition: AttributeCondition) -> dict[str, FilterValue]:
-    terms: list[FilterValue] = []
-    low, high = _NO_RANGE
-    match condition.test:
-        case AttributeTest.ANY_OF | AttributeTest.NONE_OF:
-            terms = [index_term(condition.name, value) for value in condition.values]
-        case AttributeTest.RANGE:
-            low, high = (index_term(condition.name, value) for value in condition.values)
-        case AttributeTest.EXISTS | AttributeTest.ABSENT:
-            low, high = presence_term(condition.name), condition.name + _AFTER_SEPARATOR
-    negated = condition.test in (AttributeTest.NONE_OF, AttributeTest.ABSENT)
-    return {"negated": negated, "terms": terms, "low": low, "high": high}
+def _values(condition: AttributeCondition) -> dict[str, FilterValue]:
+    terms = sorted({index_term(condition.name, value) for value in condition.values})
+    return {"negated": condition.test is AttributeTest.NONE_OF, "terms": terms}
+
+
+def _range(condition: AttributeCondition) -> dict[str, FilterValue]:
+    if condition.test is AttributeTest.RANGE:
+        low, high = (index_term(condition.name, value) for value in condition.values)
+    else:
+        low, high = presence_term(condition.name), condition.name + _AFTER_SEPARATOR
+    return {"negated": condition.test is AttributeTest.ABSENT, "low": low, "high": high}

@@ -7,6 +7,7 @@ before the limit of a ranking counts, so a narrow filter never leaves a list sho
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import cast
 
 from drivers.attribute_codec import INDEXED_TEXT_CHARS_MAX
 from drivers.graph_model import (
@@ -26,8 +27,11 @@ CONDITIONS_MAX = 64
 """Attribute conditions, alternatives of `times`, and conditions of one alternative: each at most so many."""
 TIME_CONDITIONS_MAX = 128
 """Conditions of all alternatives of `times` together: each row that is looked at may be held against all."""
+ATTRIBUTE_VALUES_MAX = 256
+"""Values of all attribute conditions of a filter together: each row that is looked at may be held against
+all."""
 VALUES_MAX = 1_000
-"""uuids, endpoints, labels, names or values of one list."""
+"""uuids, endpoints, labels or names of one list."""
 RANGE_TEXT_CHARS_MAX = INDEXED_TEXT_CHARS_MAX
 """Characters of a string that bounds a range; the gateway refuses longer ones."""
 
@@ -99,7 +103,8 @@ class RowFilter:
     end_uuids: tuple[str, ...] = ()
     """FACT: source or target is one of them."""
     times: tuple[tuple[TimeCondition, ...], ...] = ()
-    """One of the alternatives holds, each being conditions that all hold."""
+    """One of the alternatives holds, each being conditions that all hold. INVALID_AT and EXPIRED_AT are those
+    that were recorded at `known_at` if that is given."""
     attributes: tuple[AttributeCondition, ...] = ()
     """ENTITY, EPISODE, FACT: all hold."""
     as_of: int | None = None
@@ -126,11 +131,25 @@ def matches(row: AnyRow, wanted: RowFilter) -> bool:
 
 def end_known_at(fact: Fact, known_at: int | None) -> int:
     """The fact's invalid_at as it was recorded at `known_at`; None: as it is now."""
-    if known_at is not None:
-        for closure in fact.closures:
-            if closure.closed_at > known_at:
-                return closure.previous_end
-    return fact.invalid_at
+    undone = _first_closure_after(fact, known_at)
+    return fact.invalid_at if undone is None else fact.closures[undone].previous_end
+
+
+def expiry_known_at(fact: Fact, known_at: int | None) -> int:
+    """When the end that was recorded at `known_at` had been recorded, open if that end was; None: as now."""
+    undone = _first_closure_after(fact, known_at)
+    if undone is None:
+        return fact.expired_at
+    if fact.closures[undone].previous_end == OPEN_END:
+        return OPEN_END
+    return fact.closures[undone - 1].closed_at if undone else fact.created_at
+
+
+def _first_closure_after(fact: Fact, known_at: int | None) -> int | None:
+    """Position of the earliest change of the end that was not yet recorded then."""
+    if known_at is None:
+        return None
+    return next((i for i, closure in enumerate(fact.closures) if closure.closed_at > known_at), None)
 
 
 def _names_match(row: AnyRow, wanted: RowFilter) -> bool:
@@ -161,12 +180,19 @@ def _ends_match(row: AnyRow, wanted: RowFilter) -> bool:
 
 def _times_match(row: AnyRow, wanted: RowFilter) -> bool:
     return not wanted.times or any(
-        all(_time_matches(row, condition) for condition in conditions) for conditions in wanted.times
+        all(_time_matches(row, condition, wanted.known_at) for condition in conditions)
+        for conditions in wanted.times
     )
 
 
-def _time_matches(row: AnyRow, condition: TimeCondition) -> bool:
-    value: int | None = getattr(row, condition.field.lower(), None)
+def _time_matches(row: AnyRow, condition: TimeCondition, known_at: int | None) -> bool:
+    match condition.field:
+        case TimeField.INVALID_AT if isinstance(row, Fact):
+            value = end_known_at(row, known_at)
+        case TimeField.EXPIRED_AT if isinstance(row, Fact):
+            value = expiry_known_at(row, known_at)
+        case field:
+            value = cast("int | None", getattr(row, field.lower(), None))
     if value is None:
         return False
     is_open = value in (OPEN_START, OPEN_END)

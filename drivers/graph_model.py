@@ -94,8 +94,9 @@ class TextRow(Row):
     """A row of TEXT_KINDS."""
 
     terms: str = ""
-    """The analyser's tokens with repeats, joined by one space."""
+    """What keyword search finds the row by: the analyser's tokens with repeats, joined by one space."""
     term_count: int = 0
+    """Length for BM25: `terms` without what is only there to be found, the letters of bigrams."""
     embedding: Vector | None = None
     """None when the row has no vector or the reader did not ask for it."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from drivers.fence import Fence
 from drivers.filters import NO_FILTER, RowFilter
-from drivers.graph_model import Kind, Vector
+from drivers.graph_model import ENDPOINT_KINDS, Kind, Vector
 from drivers.row_key import RowKey
 
 
@@ -42,6 +42,11 @@ class TermClause:
     others: tuple[str, ...] = ()
 
 
+CLAUSE_TERMS_MAX = 256
+KEYWORD_CHARS_MAX = 16_000_000
+"""Of one keyword read: 8,000 rows of 2,000 characters, 250 of 64,000."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeywordQuery:
     kind: Kind
@@ -53,9 +58,8 @@ class KeywordQuery:
     clauses: tuple[TermClause, ...] = ()
     """If given, of terms in `terms`: a row matches when it satisfies one of them, and no frequencies are
     counted. At most CLAUSE_TERMS_MAX terms in all."""
-
-
-CLAUSE_TERMS_MAX = 256
+    chars_max: int = KEYWORD_CHARS_MAX
+    """Characters that the terms of all hits may have together; the first hit comes whatever it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ class KeywordRead:
     """Per query term: rows of the searched groups that have it, summed over the groups."""
     fences: Mapping[str, Fence]
     complete: bool = True
-    """False: the limit may have left out rows that match."""
+    """False: limit or chars_max may have left out rows that match."""
 
 
 EXPANDED_KINDS = (Kind.FACT, Kind.MENTION, Kind.MEMBERSHIP)
@@ -94,11 +98,21 @@ class ExpandQuery:
     edges_per_entity_max: int
     """Newest first (created_at, then uuid)."""
     filter: RowFilter = NO_FILTER
-    """Of the edges; only along FACT."""
+    """Of the edges, before a bound counts. Mentions and memberships have only uuids and created_at to pass
+    by."""
     origin: Kind = Kind.ENTITY
     """Or EPISODE along MENTION, COMMUNITY along MEMBERSHIP."""
     edges_max: int = 20_000
     """In all. Nodes that are named earlier come first, each with its newest edges first."""
+    far_filter: RowFilter = NO_FILTER
+    """Of the nodes at the other ends, which are of the kind `far_kind`, before a bound counts. An edge
+    between two of `entities` comes if one of them passes."""
+
+
+def far_kind(along: Kind, origin: Kind) -> Kind:
+    """What an expansion from nodes of the kind `origin` leads to."""
+    source, target = ENDPOINT_KINDS[along]
+    return target if origin is source else source
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from drivers.errors import WriteTooHeavy
 from drivers.fence import EmbeddingSpec, Fence, KindStats
 from drivers.graph_model import AnyRow, Fact, Kind, TextRow
+from drivers.row_size import row_size
 
 ROWS_PER_WRITE_MAX = 2_000
 """Rows that one plan may put and drop, cascades included."""
+
+TERM_CHARS_PER_WEIGHT = 512
+"""Of text that is indexed, as if its words were distinct: repeated ones cost less."""
+VALUES_PER_WEIGHT = 64
+"""Of elements of lists and values of attributes."""
+CHARS_PER_WEIGHT = 8 * 1_024
+"""Of everything that is text, terms and attributes included."""
+VECTOR_NUMBERS_PER_WEIGHT = 1_024
+"""Of what each vector has beyond VECTOR_NUMBERS_INCLUDED."""
+VECTOR_NUMBERS_INCLUDED = 384
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +137,32 @@ class WritePlan:
 
 
 def write_weight(plan: WritePlan) -> int:
-    """What a write costs an engine under its lock, in rows: each row, and each KiB of indexed terms, which
-    takes about as long as a row."""
-    terms = sum(len(put.row.terms) for put in plan.puts if isinstance(put.row, TextRow | Fact))
-    return len(plan.puts) + len(plan.drops) + terms // 1024
+    """What a write costs an engine under its lock, in rows: each row is 1, and what is in all rows together
+    adds 1 for every so many of each amount (the constants above)."""
+    sizes = [row_size(put.row) for put in plan.puts]
+    return (
+        len(plan.puts)
+        + len(plan.drops)
+        + sum(size.term_chars for size in sizes) // TERM_CHARS_PER_WEIGHT
+        + sum(size.values for size in sizes) // VALUES_PER_WEIGHT
+        + sum(size.chars for size in sizes) // CHARS_PER_WEIGHT
+        + sum(map(_vector_numbers, plan.puts)) // VECTOR_NUMBERS_PER_WEIGHT
+    )
+
+
+def _vector_numbers(put: RowPut) -> int:
+    """Those that add to the weight."""
+    if put.vector is not VectorChange.SET or not isinstance(put.row, TextRow | Fact):
+        return 0
+    return 0 if put.row.embedding is None else max(0, put.row.embedding.size - VECTOR_NUMBERS_INCLUDED)
+
+
+def check_weight(plan: WritePlan, shard_id: str, weight_max: int) -> None:
+    """Raises WriteTooHeavy for what a shard with this bound (0: none) does not take at once. A write of one
+    row always passes."""
+    weight = write_weight(plan)
+    if 0 < weight_max < weight and len(plan.puts) + len(plan.drops) > 1:
+        raise WriteTooHeavy(shard_id, weight, weight_max, plan.incident_edges)
 
 
 class WriteStatus(StrEnum):

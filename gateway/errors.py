@@ -47,7 +47,7 @@ TABLE: Mapping[type[GraphgateError], ErrorEntry] = {
     rpc_errors.RequestTooLarge: ErrorEntry(_C.RESOURCE_EXHAUSTED, "split the request"),
     rpc_errors.ReplyTooLarge: ErrorEntry(_C.RESOURCE_EXHAUSTED, "ask for fewer rows"),
     rpc_errors.VersionNotReached: ErrorEntry(
-        _C.ABORTED, "retry; after a restore, start from the group's version"
+        _C.ABORTED, "start from the group's version; after a restore it may be lower"
     ),
     rpc_errors.TooManyCalls: ErrorEntry(_C.RESOURCE_EXHAUSTED, "retry after a short wait"),
     rpc_errors.AnswersUnread: ErrorEntry(_C.RESOURCE_EXHAUSTED, "read the open answers, then retry"),
@@ -74,7 +74,7 @@ TABLE: Mapping[type[GraphgateError], ErrorEntry] = {
     driver_errors.VectorDimensionMismatch: ErrorEntry(
         _C.FAILED_PRECONDITION, "use the group's embedding model"
     ),
-    driver_errors.EngineRefused: ErrorEntry(_C.INTERNAL, "report the request id"),
+    driver_errors.EngineRefused: ErrorEntry(_C.INTERNAL, "report the call_id"),
     router_errors.GroupNotFound: ErrorEntry(_C.NOT_FOUND, "write to the group first"),
     router_errors.PlacementUnsettled: ErrorEntry(_C.UNAVAILABLE, "retry after a short wait"),
     router_errors.PlacementLost: ErrorEntry(_C.DATA_LOSS, "restore the shard that held the group"),
@@ -90,6 +90,9 @@ TABLE: Mapping[type[GraphgateError], ErrorEntry] = {
     EmptyRingError: ErrorEntry(_C.FAILED_PRECONDITION, "make a shard ACTIVE"),
     router_errors.ShardGateFull: ErrorEntry(_C.RESOURCE_EXHAUSTED, "retry after a short wait"),
     router_errors.ScopeTooLarge: ErrorEntry(_C.RESOURCE_EXHAUSTED, "search fewer groups at a time"),
+    router_errors.CoverageTooLow: ErrorEntry(
+        _C.UNAVAILABLE, "retry after a short wait, or accept a lower min_coverage"
+    ),
     QueryVectorUnfit: ErrorEntry(_C.FAILED_PRECONDITION, "send a query_vector of the stored model"),
     CrossEncoderDisabled: ErrorEntry(
         _C.FAILED_PRECONDITION, "use another reranker or configure cross_encoder"
@@ -113,7 +116,7 @@ TABLE: Mapping[type[GraphgateError], ErrorEntry] = {
     embedding_errors.EmbedderOverloaded: ErrorEntry(_C.RESOURCE_EXHAUSTED, "retry after a short wait"),
     embedding_errors.EmbedderTimeout: ErrorEntry(_C.DEADLINE_EXCEEDED, "use a longer deadline"),
     embedding_errors.EmbedderRefused: ErrorEntry(_C.FAILED_PRECONDITION, "correct the embedder's settings"),
-    embedding_errors.EmbedderAnswerInvalid: ErrorEntry(_C.UNAVAILABLE, "retry; check the embedder"),
+    embedding_errors.EmbedderAnswerInvalid: ErrorEntry(_C.UNAVAILABLE, "check the embedder"),
     embedding_errors.EmbedderSetupInvalid: ErrorEntry(
         _C.FAILED_PRECONDITION, "correct the embedder's settings"
     ),
@@ -132,8 +135,11 @@ def entry_of(error: GraphgateError) -> ErrorEntry | None:
     return next((TABLE[base] for base in type(error).__mro__ if base in TABLE), None)
 
 
-def status_of(error: GraphgateError) -> status_pb2.Status | None:
-    """The status with its details, small enough for trailers; None for an error outside the table."""
+def status_of(error: GraphgateError, call_id: str = "") -> status_pb2.Status | None:
+    """The status with its details, small enough for trailers; None for an error outside the table.
+
+    `call_id`: by which the gateway's log names the call; the caller's x-request-id if there was one.
+    """
     entry = entry_of(error)
     if entry is None:
         return None
@@ -141,6 +147,7 @@ def status_of(error: GraphgateError) -> status_pb2.Status | None:
     metadata = {
         "retryable": "true" if error.retryable else "false",
         "action": entry.action,
+        **({"call_id": _cut(call_id, VALUE_BYTES_MAX)} if call_id else {}),
     } | {key: _cut(value, VALUE_BYTES_MAX) for key, value in error.metadata().items()}
     details: list[any_pb2.Any] = [
         _packed(error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=metadata))
@@ -156,7 +163,7 @@ def status_of(error: GraphgateError) -> status_pb2.Status | None:
                 )
             )
         )
-    if entry.code in (_C.UNAVAILABLE, _C.RESOURCE_EXHAUSTED) and error.retryable:
+    if error.retryable:
         delay_s: float = getattr(error, "retry_after_s", None) or RETRY_DELAY_MS / 1000
         delay = duration_pb2.Duration(seconds=int(delay_s), nanos=int(delay_s % 1 * 1e9))
         details.append(_packed(error_details_pb2.RetryInfo(retry_delay=delay)))

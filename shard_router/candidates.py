@@ -3,7 +3,8 @@
 In steps, so that the best rows depend neither on an engine's ranking nor on which groups share a shard. First
 every shard gives document frequencies and a few candidates of its own ranking. Scored by one BM25, they tell
 how much a row must score at least; the shards that may have more rows than they gave are then asked for all
-rows that can score that much (max_score.py). Small groups give all in the first step.
+rows that can score that much (max_score.py). Small groups give all in the first step. The tokens of a step
+are counted as soon as it has answered, and dropped (keyword_counts.py).
 
 Cost of a query (questions of eight terms over facts of ten, window 50, two busy cores; p50, bytes of text) in
 a group of 2,000 rows: 150 rows, 15 KiB, 4 ms on FalkorDB and 21 on Neo4j, where an engine's own best 50 alone
@@ -13,7 +14,7 @@ take 9 and 10 ms and hold .59 and .99 of the true best ten. A write pays nothing
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -22,12 +23,14 @@ from drivers.deadline import Deadline
 from drivers.fence import Fence, GroupRef
 from drivers.filters import NO_FILTER, RowFilter
 from drivers.graph_model import Kind, Vector
-from drivers.search_reads import KeywordHit, KeywordQuery, KeywordRead, ScoredRow, SemanticQuery
+from drivers.search_reads import KEYWORD_CHARS_MAX, KeywordQuery, ScoredRow, SemanticQuery
 from shard_router import bm25
 from shard_router.fan_out import ShardCall
 from shard_router.keyword_basis import KeywordBasis, keyword_basis
+from shard_router.keyword_counts import CountedRead, CountedRow, counted
 from shard_router.max_score import clauses_above
 from shard_router.shard_reads import owns
+from shard_router.turns import Turns
 
 TIE_SLACK = 16
 """Candidates asked of each shard beyond the window, so that disputed ties at its end are all there."""
@@ -63,8 +66,8 @@ class Candidates:
     keyword: tuple[ScoredRow, ...]
     """BM25 with the statistics of the whole scope, rounded. A filter does not change the statistics."""
     keyword_exact: bool = True
-    """False: a shard had more rows that might be among the best than KEYWORD_ROWS_MAX, and gave those that
-    its own ranking puts first."""
+    """False: a shard had more rows that might be among the best than KEYWORD_ROWS_MAX or KEYWORD_CHARS_MAX
+    allows, and gave those that its own ranking puts first."""
     keyword_basis: KeywordBasis | None = None
     """Of the rows of `keyword`; None unless explained and searched for terms."""
 
@@ -76,7 +79,7 @@ class ShardAnswer:
     shard_id: str
     refs: tuple[GroupRef, ...]
     semantic: Mapping[Kind, tuple[ScoredRow, ...]]
-    keyword: Mapping[Kind, KeywordRead]
+    keyword: Mapping[Kind, CountedRead]
     fences: dict[str, Fence]
     """Of the groups that the shard owns by every read of the answer."""
 
@@ -99,6 +102,7 @@ async def first_step(
     refs: tuple[GroupRef, ...],
     queries: Sequence[CandidateQuery],
     deadline: Deadline,
+    turns: Turns,
     driver: ShardDriver,
 ) -> ShardAnswer:
     semantic = {
@@ -107,7 +111,9 @@ async def first_step(
         if query.vector is not None
     }
     keyword = {
-        query.kind: driver.keyword(refs, _keyword_query(query), deadline) for query in queries if query.terms
+        query.kind: _counted(driver, refs, _keyword_query(query), query.terms, deadline, turns)
+        for query in queries
+        if query.terms
     }
     semantic_reads, keyword_reads, fences = await asyncio.gather(
         asyncio.gather(*semantic.values()),
@@ -125,14 +131,32 @@ async def first_step(
     )
 
 
+async def _counted(
+    driver: ShardDriver,
+    refs: Sequence[GroupRef],
+    query: KeywordQuery,
+    terms: Mapping[str, int],
+    deadline: Deadline,
+    turns: Turns,
+) -> CountedRead:
+    return await turns.run(counted(await driver.keyword(refs, query, deadline), terms))
+
+
 async def _next_step_of(
-    asked: Sequence[tuple[ShardAnswer, Mapping[Kind, KeywordQuery]]], deadline: Deadline, driver: ShardDriver
+    asked: Sequence[tuple[ShardAnswer, Mapping[Kind, KeywordQuery]]],
+    terms: Mapping[Kind, Mapping[str, int]],
+    deadline: Deadline,
+    turns: Turns,
+    driver: ShardDriver,
 ) -> list[ShardAnswer]:
     """A shard has two answers if groups moved to it between them."""
     answers: list[ShardAnswer] = []
     for answer, queries in asked:
         reads = await asyncio.gather(
-            *(driver.keyword(answer.refs, query, deadline) for query in queries.values())
+            *(
+                _counted(driver, answer.refs, query, terms[kind], deadline, turns)
+                for kind, query in queries.items()
+            )
         )
         found = {kind: _joined(answer.keyword[kind], read) for kind, read in zip(queries, reads, strict=True)}
         fences = _owned_by_all(answer.group_ids, [answer.fences, *(read.fences for read in reads)])
@@ -140,20 +164,24 @@ async def _next_step_of(
     return answers
 
 
-def _joined(first: KeywordRead, second: KeywordRead) -> KeywordRead:
+def _joined(first: CountedRead, second: CountedRead) -> CountedRead:
     """Where the step was cut, the engine's best of both; a row may be there twice."""
-    hits = second.hits if second.complete else (*first.hits, *second.hits)
-    return replace(second, hits=hits, document_frequency=first.document_frequency)
+    rows = second.rows if second.complete else (*first.rows, *second.rows)
+    return replace(second, rows=rows, document_frequency=first.document_frequency)
 
 
-def keyword_calls(
-    queries: Sequence[CandidateQuery], answers: Sequence[ShardAnswer], rows_max: int, deadline: Deadline
+async def keyword_calls(
+    queries: Sequence[CandidateQuery],
+    answers: Sequence[ShardAnswer],
+    rows_max: int,
+    deadline: Deadline,
+    turns: Turns,
 ) -> tuple[list[ShardAnswer], dict[str, ShardCall[list[ShardAnswer]]]]:
     """The answers that are whole, and what to ask of the shards of the others."""
     kept: list[ShardAnswer] = []
     asked: dict[str, list[tuple[ShardAnswer, Mapping[Kind, KeywordQuery]]]] = defaultdict(list)
     needed = {
-        query.kind: _all_that_count(query, answers, rows_max)
+        query.kind: await _all_that_count(query, answers, rows_max, turns)
         for query in queries
         if any(query.kind in a.keyword and not a.keyword[query.kind].complete for a in answers)
     }
@@ -167,21 +195,30 @@ def keyword_calls(
             asked[answer.shard_id].append((answer, of_answer))
         else:
             kept.append(answer)
-    return kept, {shard: partial(_next_step_of, some, deadline) for shard, some in asked.items()}
+    terms = {query.kind: query.terms for query in queries}
+    return kept, {
+        shard: partial(_next_step_of, some, terms, deadline, turns) for shard, some in asked.items()
+    }
 
 
-def _all_that_count(query: CandidateQuery, answers: Sequence[ShardAnswer], rows_max: int) -> KeywordQuery:
+async def _all_that_count(
+    query: CandidateQuery, answers: Sequence[ShardAnswer], rows_max: int, turns: Turns
+) -> KeywordQuery:
     """All rows that can be among the best `window`."""
-    ranked = ranked_keyword(query, answers)
+    groups = {group_id for answer in answers for group_id in answer.group_ids}
+    ranked = await ranked_keyword(query, answers, groups, turns)
     threshold = ranked[query.window - 1].score if len(ranked) >= query.window else 0.0
     bounds = bm25.bounds(query.terms, _corpus(query.kind, answers))
     clauses = clauses_above(bounds, threshold)
     return replace(_keyword_query(query), limit=rows_max, clauses=clauses)
 
 
-def ranked_keyword(query: CandidateQuery, answers: Sequence[ShardAnswer]) -> list[ScoredRow]:
-    """All keyword candidates of a kind, by the BM25 of the whole scope."""
-    return bm25.rescore(_keyword_hits(query, answers), query.terms, _corpus(query.kind, answers))
+async def ranked_keyword(
+    query: CandidateQuery, answers: Sequence[ShardAnswer], group_ids: Container[str], turns: Turns
+) -> list[ScoredRow]:
+    """The best `window` keyword candidates of these groups, by the BM25 of the whole scope."""
+    rows = (row for row in _keyword_rows(query, answers) if row.key.group_id in group_ids)
+    return await turns.run(bm25.best_of(rows, query.terms, _corpus(query.kind, answers), query.window))
 
 
 def explained_keyword(
@@ -191,11 +228,11 @@ def explained_keyword(
     if not (query.explain and query.terms):
         return None
     keys = {row.key for row in ranked}
-    return keyword_basis(query.terms, _corpus(query.kind, answers), _keyword_hits(query, answers), keys)
+    return keyword_basis(query.terms, _corpus(query.kind, answers), _keyword_rows(query, answers), keys)
 
 
-def _keyword_hits(query: CandidateQuery, answers: Sequence[ShardAnswer]) -> list[KeywordHit]:
-    return [hit for a in answers if query.kind in a.keyword for hit in a.keyword[query.kind].hits]
+def _keyword_rows(query: CandidateQuery, answers: Sequence[ShardAnswer]) -> Iterator[CountedRow]:
+    return (row for a in answers if query.kind in a.keyword for row in a.keyword[query.kind].rows)
 
 
 def _corpus(kind: Kind, answers: Sequence[ShardAnswer]) -> bm25.CorpusStats:
@@ -219,7 +256,7 @@ def _semantic_query(query: CandidateQuery, vector: Vector) -> SemanticQuery:
 
 def _keyword_query(query: CandidateQuery) -> KeywordQuery:
     limit = max(query.window, FIRST_KEYWORD_ROWS_MIN)
-    return KeywordQuery(query.kind, tuple(query.terms), limit, query.filter)
+    return KeywordQuery(query.kind, tuple(query.terms), limit, query.filter, chars_max=KEYWORD_CHARS_MAX)
 
 
 async def _fences_if_alone(

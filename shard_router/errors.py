@@ -10,6 +10,7 @@ GraphgateError
  +- NoShardTakesGroups        every shard is cordoned, draining, removed or weighs nothing
  +- ShardUnknown              not a shard of this gateway's settings
  +- ScopeTooLarge             more groups than one request may search
+ +- CoverageTooLow            retryable: a partial search reached less than its caller accepts
  +- ShardError
      +- ShardGateFull         retryable: too many calls wait for this shard at this gateway
      +- ShardIdentityError
@@ -18,8 +19,13 @@ GraphgateError
          +- ShardNotEmpty     no marker, but groups: it cannot join
 """
 
+from collections.abc import Collection, Mapping
+
 from drivers.errors import GraphgateError, ShardError, ShardIdentityError
 from drivers.fence import Fence
+
+GROUPS_NAMED_MAX = 10
+"""Missing groups that an error names."""
 
 
 class GroupNotFound(GraphgateError):
@@ -119,6 +125,38 @@ class ScopeTooLarge(GraphgateError):
 
     def metadata(self) -> dict[str, str]:
         return {"limit_name": "groups_max", "limit": str(self.limit)}
+
+
+class CoverageTooLow(GraphgateError):
+    reason = "COVERAGE_TOO_LOW"
+    retryable = True
+
+    def __init__(
+        self,
+        answered: int,
+        missing: Collection[str],
+        coverage_min: float,
+        failed: Mapping[str, str],
+        coverage: float,
+    ) -> None:
+        """`answered` counts the placed groups that were read, `missing` names the others; `failed` has, by
+        shard_id, the reason of each shard's error."""
+        shards = ", ".join(f"{shard_id} ({reason})" for shard_id, reason in sorted(failed.items()))
+        super().__init__(
+            f"{answered} of {answered + len(missing)} placed groups answered (coverage {coverage:.4g}, "
+            f"min_coverage is {coverage_min:g}); without an answer: {shards or 'no shard as a whole'}; "
+            "retry after a short wait or with a longer deadline, or accept a lower min_coverage"
+        )
+        self._metadata = {
+            "coverage": f"{coverage:.6g}",
+            "min_coverage": f"{coverage_min:g}",
+            "groups_missing": str(len(missing)),
+            "missing_groups": ",".join(sorted(missing)[:GROUPS_NAMED_MAX]),
+            "shards": ",".join(f"{shard_id}={reason}" for shard_id, reason in sorted(failed.items())),
+        }
+
+    def metadata(self) -> dict[str, str]:
+        return self._metadata
 
 
 class ShardGateFull(ShardError):

@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from drivers.row_key import RowKey
-from drivers.search_reads import KeywordHit
 from shard_router.bm25 import K1, B, CorpusStats, bm25_score
+from shard_router.keyword_counts import CountedRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class KeywordBasis:
 def keyword_basis(
     query_terms: Mapping[str, int],
     stats: CorpusStats,
-    hits: Iterable[KeywordHit],
+    hits: Iterable[CountedRow],
     ranked: Collection[RowKey],
 ) -> KeywordBasis:
     """`hits` must hold all of the `ranked` rows. Of a row that came twice, as it was before a write and
@@ -41,9 +41,8 @@ def keyword_basis(
     for hit in hits:
         if hit.key not in ranked:
             continue
-        tokens = hit.terms.split(" ")
-        counts = {term: tokens.count(term) for term in query_terms}
-        score = bm25_score(query_terms, counts, hit.term_count, stats)
+        score = bm25_score(query_terms, hit.counts, hit.length, stats)
         if hit.key not in best or score > best[hit.key][0]:
-            best[hit.key] = score, TermMatches(tuple(counts.values()), hit.term_count)
+            counts = tuple(hit.counts.get(term, 0) for term in query_terms)
+            best[hit.key] = score, TermMatches(counts, hit.length)
     return KeywordBasis(query_terms, stats, {key: matches for key, (_, matches) in best.items()})

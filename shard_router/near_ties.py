@@ -17,8 +17,10 @@ EPSILON = 3e-6
 """A unit of the last decimal that ranks, plus twice the largest difference between the engines' cosines
 (about 5e-7 at 384 dimensions), and half as much again for safety."""
 
-RESCORED_MAX = 256
-"""Rows of one kind that are scored again, best first; the rest keeps its engines' scores."""
+RESCORED_MAX = 512
+"""Rows of one kind that are scored again, best first: more than the largest window of 400 with what a few
+shards add to it. Rows past that keep their engines' scores: where hundreds of rows nearly tie, the end of a
+long list may differ between layouts."""
 
 
 def near_ties(hits: Sequence[ScoredRow], limit: int) -> list[RowKey]:

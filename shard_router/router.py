@@ -103,6 +103,14 @@ class Router:
             group_id, lambda lookup: self._placing.place(group_id, lookup), deadline
         )
 
+    async def shard_for_new(self, group_id: str, deadline: Deadline) -> str:
+        """Where place would create a group that does not exist, as things are.
+
+        Raises FleetNotFounded, ForeignFleet, TwoRootRings, NoShardTakesGroups, ShardUnavailable.
+        """
+        self._fleet.check_creation()
+        return await self._fleet.choose_shard(group_id, deadline)
+
     async def on_owner[T](
         self,
         group_id: str,

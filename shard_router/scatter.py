@@ -32,6 +32,7 @@ from shard_router.near_ties import exact_cosine, near_ties, settled
 from shard_router.router import Router
 from shard_router.search_scope import SearchScope
 from shard_router.shard_reads import ROUNDS_MAX, ShardReads, in_time, unsettled
+from shard_router.turns import Turns
 
 __all__ = ["CandidateQuery", "Candidates", "Scatter", "SearchScope"]
 
@@ -39,13 +40,14 @@ __all__ = ["CandidateQuery", "Candidates", "Scatter", "SearchScope"]
 class Scatter:
     def __init__(self, router: Router) -> None:
         self._reads = ShardReads(router)
+        self._turns = Turns()
 
     async def candidates(
         self, scope: SearchScope, queries: Sequence[CandidateQuery], deadline: Deadline
     ) -> Mapping[Kind, Candidates]:
         """Every query on every shard, in parallel. Fills the scope's fences, shards and outcomes.
 
-        Raises the first shard's error; with a policy only if too few groups answered.
+        Raises the first shard's error; with a policy CoverageTooLow if too few groups answered.
         """
         soon = in_time(scope, deadline)
         first: list[ShardAnswer] = []
@@ -53,7 +55,10 @@ class Scatter:
         left: list[tuple[str, str]] = []
         pending = scope.located.refs
         for _ in range(ROUNDS_MAX):
-            calls = {s: partial(first_step, s, tuple(refs), queries, soon) for s, refs in pending.items()}
+            calls = {
+                s: partial(first_step, s, tuple(refs), queries, soon, self._turns)
+                for s, refs in pending.items()
+            }
             asked = {shard: [ref.group_id for ref in refs] for shard, refs in pending.items()}
             first += (await self._reads.on_shards(scope, calls, asked, soon)).values()
             found = first
@@ -85,7 +90,7 @@ class Scatter:
         answers = first
         steps = iter(KEYWORD_ROWS_MAX)
         while (rows_max := next(steps, None)) is not None:
-            kept, calls = keyword_calls(queries, answers, rows_max, deadline)
+            kept, calls = await keyword_calls(queries, answers, rows_max, deadline, self._turns)
             asked = {s: [g for a in answers if a.shard_id == s for g in a.group_ids] for s in calls}
             read = await self._reads.on_shards(scope, calls, asked, deadline)
             if len(read) == len(calls):
@@ -104,14 +109,25 @@ class Scatter:
         deadline: Deadline,
         filter: RowFilter = NO_FILTER,  # noqa: A002
         origin: Kind = Kind.ENTITY,
+        far_filter: RowFilter = NO_FILTER,
     ) -> Expansion:
-        """Edges of the given nodes (by group_id); those of groups that moved since, from where they are."""
+        """Edges of the given nodes (by group_id); those of groups that moved since, from where they are.
+        `filter` is of the edges, `far_filter` of the nodes that they lead to."""
         soon = in_time(scope, deadline)
 
         def ask(group_ids: Sequence[str]) -> ShardCall[ExpandRead]:
             asked = [
-                ExpandQuery(g, scope.ref(g).space, tuple(entities[g]), along, per_entity_max, filter, origin)
-                for g in group_ids
+                ExpandQuery(
+                    group_id=group_id,
+                    space=scope.ref(group_id).space,
+                    entities=tuple(entities[group_id]),
+                    along=along,
+                    edges_per_entity_max=per_entity_max,
+                    filter=filter,
+                    origin=origin,
+                    far_filter=far_filter,
+                )
+                for group_id in group_ids
             ]
             return lambda driver: driver.expand(asked, soon)
 
@@ -158,8 +174,7 @@ class Scatter:
             exact = await self._exact_scores(scope, query, hits, deadline)
             # Its shard may have been lost over the exact scores.
             there = [hit for hit in settled(hits, exact) if hit.key.group_id in scope.fences]
-            keyword = [hit for hit in ranked_keyword(query, answers) if hit.key.group_id in scope.fences]
-            keyword = keyword[: query.window]
+            keyword = await ranked_keyword(query, answers, scope.fences, self._turns)
             merged[query.kind] = Candidates(
                 semantic=tuple(merge_method([there], query.window)) if there else (),
                 keyword=tuple(keyword),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from drivers.errors import GraphgateError
 from drivers.fence import Engine, Fence, GroupRef
+from shard_router.errors import CoverageTooLow
 from shard_router.partial import PartialPolicy, ShardOutcome, ShardStatus, coverage, status_of
 from shard_router.routing import Located
 
@@ -65,7 +66,7 @@ class SearchScope:
         )
 
     def settle(self) -> None:
-        """Write down the outcomes of a stage; raises what a group is missing for if too many are, or if a
+        """Write down the outcomes of a stage. Raises CoverageTooLow if too many groups are missing, or if a
         shard's groups are not even known and all are asked for."""
         by_shard: dict[str, list[str]] = {}
         for group_id, shard_id in self.shard_of.items():
@@ -81,4 +82,14 @@ class SearchScope:
             return
         errors = (*self.missing.values(), *self.located.shards_failed.values())
         if errors and (self.partial.coverage_min >= 1 or self.coverage < self.partial.coverage_min):
-            raise errors[0]
+            raise CoverageTooLow(
+                answered=len(self.fences),
+                missing=self.missing,
+                coverage_min=self.partial.coverage_min,
+                failed={
+                    shard_id: outcome.reason
+                    for shard_id, outcome in self.outcomes.items()
+                    if outcome.status is not ShardStatus.OK
+                },
+                coverage=self.coverage,
+            ) from errors[0]

@@ -19,7 +19,8 @@ from drivers.deadline import Deadline
 from drivers.errors import RowLimitExceeded
 from drivers.fence import SCHEMA_VERSION, Engine, Fence, GroupRef, ShardMarker
 from drivers.filters import matches
-from drivers.graph_model import Community, Entity, Episode, Fact, Kind, Vector
+from drivers.graph_model import AnyRow, Community, Entity, Episode, Fact, Kind, Vector
+from drivers.keyword_cut import cut_to_chars
 from drivers.path_search import shortest_paths
 from drivers.reads import Changes, ListOrder, ListQuery, RowsRead, Tombstone
 from drivers.row_codec import kind_of, term_count_of
@@ -39,7 +40,7 @@ from drivers.search_reads import (
     TermClause,
 )
 from drivers.write_plan import ROWS_PER_WRITE_MAX, ImageRequest, Images, IncidentEdge, WriteOutcome, WritePlan
-from tests.model_group import GroupState, apply_plan, every_kind, incident, read, vector_of
+from tests.model_group import AnyEdge, GroupState, apply_plan, ends, every_kind, incident, read, vector_of
 
 SCHEMA_ITEMS = tuple(f"range:{kind}(pk)" for kind in Kind)
 
@@ -264,8 +265,9 @@ class ModelDriver:
                     hit = KeywordHit(RowKey(ref.group_id, uuid), row.terms, row.term_count)
                     hits.append((len(found), hit))
         hits.sort(key=lambda scored: (-scored[0], scored[1].key))
-        best = tuple(hit for _, hit in hits[: query.limit])
-        return KeywordRead(best, frequency, self._fences(refs), complete=len(hits) < query.limit)
+        best = cut_to_chars([hit for _, hit in hits[: query.limit]], query.chars_max)
+        complete = len(hits) < query.limit and len(best) == len(hits)
+        return KeywordRead(best, frequency, self._fences(refs), complete)
 
     async def expand(self, queries: Sequence[ExpandQuery], deadline: Deadline) -> ExpandRead:
         await self._begin("expand", deadline)
@@ -289,7 +291,9 @@ class ModelDriver:
                 hanging = [
                     edge
                     for edge in incident(group, {(query.origin, uuid)})
-                    if kind_of(edge) == query.along and matches(edge, query.filter)
+                    if kind_of(edge) == query.along
+                    and matches(edge, query.filter)
+                    and matches(_far_node(group, edge, query.origin, uuid), query.far_filter)
                 ]
                 hanging.sort(key=lambda e: (-e.created_at, e.uuid))
                 newest = hanging[: query.edges_per_entity_max]
@@ -338,3 +342,9 @@ def cosine(a: Vector, b: Vector) -> float:
     """In [-1, 1], computed in float64."""
     x, y = a.astype(np.float64), b.astype(np.float64)
     return float(np.clip(x @ y / np.sqrt((x @ x) * (y @ y)), -1.0, 1.0))
+
+
+def _far_node(group: GroupState, edge: AnyEdge, origin: Kind, uuid: str) -> AnyRow:
+    """Where an edge of this node leads."""
+    source, target = ends(edge)
+    return group.rows[target if source == (origin, uuid) else source]

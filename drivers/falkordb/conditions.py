@@ -22,10 +22,8 @@ def condition(kind: Kind) -> str:
         *_labels(kind),
         *_of_facts(kind),
         "($f_no_sources OR n.source IN $f_sources)" if kind is Kind.EPISODE else "$f_no_sources",
-        f"($f_no_times OR any(f_all IN $f_times WHERE all(f_t IN f_all WHERE {_time('n[f_t.field]')})))",
-        f"($f_no_attributes OR all(f_a IN $f_attributes WHERE {_ATTRIBUTE}))"
-        if kind in ATTRIBUTE_KINDS
-        else "$f_no_attributes",
+        f"($f_no_times OR {_times(kind)})",
+        *(_ATTRIBUTES if kind in ATTRIBUTE_KINDS else ["$f_no_attributes"]),
     ]
     return "\nAND ".join(parts)
 
@@ -66,13 +64,48 @@ def _less(one: str, other: str) -> str:
     return f"(CASE WHEN ({one} < 0) = ({other} < 0) THEN {one} < {other} ELSE {one} < 0 END)"
 
 
+def _times(kind: Kind) -> str:
+    if kind is not Kind.FACT:
+        return _times_of("n")
+    # f_c: the first change of the end that was not recorded yet at known_at, null for none.
+    undone = (
+        "head([f_j IN range(0, size(n.closure_at) - 1) "
+        f"WHERE {_less('$f_known_at', 'n.closure_at[f_j]')} | f_j])"
+    )
+    expiry = (
+        f"CASE WHEN f_c IS NULL THEN n.expired_at WHEN n.closure_end[f_c] = {OPEN_END} THEN {OPEN_END} "
+        "WHEN f_c = 0 THEN n.created_at ELSE n.closure_at[f_c - 1] END"
+    )
+    known = (
+        "{created_at: n.created_at, valid_at: n.valid_at, "
+        f"invalid_at: coalesce(n.closure_end[f_c], n.invalid_at), expired_at: {expiry}}}"
+    )
+    return (
+        f"($f_no_known_at AND {_times_of('n')}) OR (NOT $f_no_known_at AND "
+        f"any(f_c IN [{undone}] WHERE any(f_k IN [{known}] WHERE {_times_of('f_k')})))"
+    )
+
+
+def _times_of(times: str) -> str:
+    """`times`: a row or a map with a row's times."""
+    return f"any(f_all IN $f_times WHERE all(f_t IN f_all WHERE {_time(f'{times}[f_t.field]')}))"
+
+
 def _time(value: str) -> str:
     is_open = f"({value} = {OPEN_START} OR {value} = {OPEN_END})"
     within = f"NOT {_less(value, 'f_t.low')} AND {_less(value, 'f_t.high')}"
     return f"(CASE WHEN f_t.is_open OR {is_open} THEN f_t.is_open AND {is_open} ELSE {within} END)"
 
 
-_ATTRIBUTE = (
-    "f_a.negated <> any(f_x IN n.attribute_index "
-    "WHERE f_x IN f_a.terms OR (f_a.low <= f_x AND f_x <= f_a.high))"
+_ATTRIBUTES = (
+    # One value after the other, each looked for by the engine in the row's list: the other way round every
+    # condition goes through all terms of the row, which takes some times as long.
+    (
+        "($f_no_attribute_values OR all(f_a IN $f_attribute_values WHERE "
+        "f_a.negated <> any(f_x IN f_a.terms WHERE f_x IN n.attribute_index)))"
+    ),
+    (
+        "($f_no_attribute_ranges OR all(f_a IN $f_attribute_ranges WHERE "
+        "f_a.negated <> any(f_x IN n.attribute_index WHERE f_a.low <= f_x AND f_x <= f_a.high)))"
+    ),
 )

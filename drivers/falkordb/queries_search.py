@@ -15,6 +15,7 @@ from drivers.falkordb.conditions import condition
 from drivers.falkordb.queries import FENCES_OF_GROUPS, OWNING, match_by, tagged, union
 from drivers.graph_model import EDGE_KINDS, Kind
 from drivers.row_codec import LABEL
+from drivers.search_reads import far_kind
 
 HIT = "HIT"
 FREQUENCY = "FREQUENCY"
@@ -41,8 +42,9 @@ WITH g, u, s ORDER BY s DESC, g, u LIMIT $limit
 
 @cache
 def keyword_text(kind: Kind, *, filtered: bool, counted: bool) -> str:
-    """Parameters: groups, chunks ({keys: clause, groups: [..]}), wanted (clause), limit, and, if document
-    frequencies are `counted`, terms ({term, clause}).
+    """Parameters: groups, chunks ({keys: clause, groups: [..]}), wanted (clause), limit, chars_max, and, if
+    document frequencies are `counted`, terms ({term, clause}). The last value of a hit tells whether
+    chars_max left others out.
 
     The state of the index comes first: while it is missing or being filled, as after a restart, the engine
     finds fewer rows and says nothing. (Range indexes need no such care, the planner leaves them out then.)
@@ -60,7 +62,13 @@ WITH chunk, collect(g) AS owned"""
     hits = f"""{owned}
 {call.format("chunk.keys + $wanted")}, score WHERE n.group_id IN owned{_and(kind, filtered)}
 WITH n, score ORDER BY score DESC, n.group_id, n.uuid LIMIT $limit
-{tagged(HIT, "n.group_id, n.uuid, n.terms, n.term_count, score")}"""
+WITH collect(n) AS found, collect(score) AS scores
+WITH found, scores, reduce(fit = [0, 0], n IN found |
+  CASE WHEN fit[1] = 0 OR fit[0] + size(n.terms) <= $chars_max THEN [fit[0] + size(n.terms), fit[1] + 1]
+  ELSE [$chars_max + 1, fit[1]] END)[1] AS fitting
+UNWIND range(0, fitting - 1) AS place
+WITH found[place] AS n, scores[place] AS score, fitting < size(found) AS cut
+{tagged(HIT, "n.group_id, n.uuid, n.terms, n.term_count, score, cut")}"""
     frequencies = f"""{owned}
 UNWIND $terms AS term
 {call.format("chunk.keys + term.clause")} WHERE n.group_id IN owned
@@ -70,15 +78,23 @@ WITH term.term AS term, count(n) AS rows
 
 
 @cache
-def expand_text(along: Kind, origin: Kind, *, filtered: bool) -> str:
-    """Parameters: groups, frontier ({group, keys, edges_max, all_max}). The last value of an edge tells
-    whether a bound left edges of its group out. Work grows with the edges of the named nodes alone."""
+def expand_text(along: Kind, origin: Kind, *, filtered: bool, far_filtered: bool) -> str:
+    """Parameters: groups, frontier ({group, keys, edges_max, all_max}); `far_filtered` also those of
+    far_parameters. The last value of an edge tells whether a bound left edges of its group out. Work grows
+    with the edges of the named nodes alone."""
+    hanging = f"MATCH (x:{LABEL[origin]} {{pk: key}})-[n:{LABEL[along]}]-()"
+    if far_filtered:
+        far = condition(far_kind(along, origin)).replace("$f_", "$far_")
+        # The conditions of rows are written for `n`, so that node and edge have the name in turn.
+        hanging = f"""MATCH (x:{LABEL[origin]} {{pk: key}})-[e:{LABEL[along]}]-(n)
+WITH g, most, all_max, place, e, n WHERE {far}
+WITH g, most, all_max, place, e AS n"""
     keep = f"\nWITH g, most, all_max, place, n WHERE {condition(along)}" if filtered else ""
     edges = f"""UNWIND $frontier AS part
 MATCH (f:_Fence {{group_id: part.group}}) WHERE {OWNING}
 UNWIND range(0, size(part.keys) - 1) AS place
 WITH part.group AS g, part.edges_max AS most, part.all_max AS all_max, place, part.keys[place] AS key
-MATCH (x:{LABEL[origin]} {{pk: key}})-[n:{LABEL[along]}]-(){keep}
+{hanging}{keep}
 WITH g, most, all_max, place, n ORDER BY n.created_at DESC, n.uuid
 WITH g, most, all_max, place, collect(DISTINCT n) AS all ORDER BY place
 WITH g, all_max, CASE WHEN size(all) > most THEN 1 ELSE 0 END AS over, all[0..most] AS newest

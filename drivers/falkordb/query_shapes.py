@@ -10,13 +10,13 @@ from drivers.falkordb.parameters import Parameter
 from drivers.falkordb.search import fitting_spec, groups_clause, terms_clause
 from drivers.falkordb.write import DEFAULT_SLOT, compose, operation_parameters, slot_of
 from drivers.fence_codec import MARKER_COLUMNS, encode_fence
-from drivers.filter_parameters import filter_parameters
+from drivers.filter_parameters import far_parameters, filter_parameters
 from drivers.filters import NO_FILTER
 from drivers.graph_model import EDGE_KINDS, ENDPOINT_KINDS, INT64_MAX, NODE_KINDS, TEXT_KINDS, Kind
 from drivers.query_plan import QueryShape
 from drivers.reads import ListOrder
 from drivers.row_codec import pk
-from drivers.search_reads import EXPANDED_KINDS
+from drivers.search_reads import EXPANDED_KINDS, KEYWORD_CHARS_MAX, far_kind
 from drivers.write_plan import ROWS_PER_WRITE_MAX
 
 FENCE = "range:_Fence(group_id)"
@@ -211,6 +211,7 @@ def _searches(example: ExampleGroup) -> Iterator[QueryShape]:
                 "chunks": [{"keys": groups_clause(groups), "groups": groups}],
                 "wanted": terms_clause(terms),
                 "limit": _LIMIT,
+                "chars_max": KEYWORD_CHARS_MAX,
                 "terms": [{"term": term, "clause": terms_clause((term,))} for term in terms],
                 **_filter(kind, filtered),
             },
@@ -220,8 +221,9 @@ def _searches(example: ExampleGroup) -> Iterator[QueryShape]:
 
 def _expansions(example: ExampleGroup) -> Iterable[QueryShape]:
     group_id = example.ref.group_id
-    for along, filtered in product(EXPANDED_KINDS, (False, True)):
+    for along, filtered, far_filtered in product(EXPANDED_KINDS, (False, True), (False, True)):
         for origin in dict.fromkeys(ENDPOINT_KINDS[along]):
+            far = far_parameters(far_kind(along, origin), NO_FILTER) if far_filtered else {}
             part: Mapping[str, Parameter] = {
                 "group": group_id,
                 "keys": [pk(group_id, uuid) for uuid in example.uuids(origin)],
@@ -229,8 +231,10 @@ def _expansions(example: ExampleGroup) -> Iterable[QueryShape]:
                 "all_max": _LIMIT,
             }
             yield QueryShape(
-                name=_named("expand", along, f"from-{origin}", "filtered" * filtered),
-                text=queries_search.expand_text(along, origin, filtered=filtered),
-                parameters={"groups": [group_id], "frontier": [part], **_filter(along, filtered)},
+                name=_named(
+                    "expand", along, f"from-{origin}", "filtered" * filtered, "far-filtered" * far_filtered
+                ),
+                text=queries_search.expand_text(along, origin, filtered=filtered, far_filtered=far_filtered),
+                parameters={"groups": [group_id], "frontier": [part], **_filter(along, filtered), **far},
                 indexes=(FENCE, _range(origin, "pk")),
             )

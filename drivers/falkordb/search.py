@@ -18,10 +18,11 @@ from drivers.falkordb.parameters import Parameter
 from drivers.falkordb.schema import INDEX_READY
 from drivers.falkordb.write import DEFAULT_SLOT, slot_of
 from drivers.fence import Fence, GroupRef
-from drivers.filter_parameters import filter_parameters
+from drivers.filter_parameters import far_parameters, filter_parameters
 from drivers.filters import NO_FILTER, RowFilter
 from drivers.graph_model import Kind
 from drivers.group_key import group_key
+from drivers.keyword_cut import cut_to_chars
 from drivers.row_codec import pk
 from drivers.row_key import RowKey
 from drivers.search_reads import (
@@ -36,6 +37,7 @@ from drivers.search_reads import (
     SemanticQuery,
     SemanticRead,
     TermClause,
+    far_kind,
 )
 
 GROUPS_PER_CLAUSE_MAX = 25
@@ -148,6 +150,7 @@ async def keyword(
             ],
             "wanted": wanted,
             "limit": query.limit,
+            "chars_max": query.chars_max,
             **counted,
             **_filter(query.kind, query.filter),
         }
@@ -162,15 +165,18 @@ async def keyword(
         found += answer
     frequency = dict.fromkeys(() if query.clauses else query.terms, 0)
     hits: list[tuple[float, KeywordHit]] = []
+    complete = True
     for tag, values in found:
         if tag == texts.FREQUENCY:
             frequency[values[0]] += values[1]
         elif tag == texts.HIT:
-            group_id, uuid, row_terms, term_count, score = values
+            group_id, uuid, row_terms, term_count, score, is_cut = values
             hits.append((score, KeywordHit(RowKey(group_id, uuid), row_terms, term_count)))
+            complete = complete and not is_cut
     hits.sort(key=lambda scored: (-scored[0], scored[1].key))
-    best = tuple(hit for _, hit in hits[: query.limit])
-    return KeywordRead(best, frequency, fences(found), complete=len(hits) < query.limit)
+    best = cut_to_chars([hit for _, hit in hits[: query.limit]], query.chars_max)
+    complete = complete and len(hits) < query.limit and len(best) == len(hits)
+    return KeywordRead(best, frequency, fences(found), complete)
 
 
 def _is_text_index_ready(answer: Rows) -> bool:
@@ -240,7 +246,8 @@ async def expand(
     for query in queries:
         assert query.along in EXPANDED_KINDS, f"{query.along} does not lead on"
         graph = graph_of(GroupRef(query.group_id, query.space), pool_graphs)
-        by_place.setdefault(_ExpandPlace(graph, query.along, query.origin, query.filter), []).append(query)
+        place = _ExpandPlace(graph, query.along, query.origin, query.filter, query.far_filter)
+        by_place.setdefault(place, []).append(query)
 
     async def of_place(place: _ExpandPlace, queries: list[ExpandQuery]) -> Rows:
         parameters: dict[str, Parameter] = {
@@ -256,7 +263,12 @@ async def expand(
             ],
             **_filter(place.along, place.filter),
         }
-        text = texts.expand_text(place.along, place.origin, filtered=place.filter != NO_FILTER)
+        far_filtered = place.far_filter != NO_FILTER
+        if far_filtered:
+            parameters |= far_parameters(far_kind(place.along, place.origin), place.far_filter)
+        text = texts.expand_text(
+            place.along, place.origin, filtered=place.filter != NO_FILTER, far_filtered=far_filtered
+        )
         return await client.read(place.graph, text, parameters, deadline, "an expansion")
 
     edges: dict[str, dict[str, ExpandedEdge]] = {query.group_id: {} for query in queries}
@@ -280,3 +292,4 @@ class _ExpandPlace(NamedTuple):
     along: Kind
     origin: Kind
     filter: RowFilter
+    far_filter: RowFilter

@@ -13,6 +13,7 @@ What a failure says about a write that was sent:
 """
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -67,12 +68,11 @@ _TIMED_OUT = frozenset(
         "Neo.TransientError.Transaction.Terminated",
     }
 )
-_FULL = frozenset(
-    {
-        "Neo.TransientError.Request.NoThreadsAvailable",
-        "Neo.TransientError.Transaction.MaximumTransactionLimitReached",
-    }
-)
+_FULL: Mapping[str, str] = {
+    "Neo.TransientError.Request.NoThreadsAvailable": "server.bolt.thread_pool_max_size",
+    "Neo.TransientError.Transaction.MaximumTransactionLimitReached": "db.transaction.concurrent.maximum",
+}
+"""By code: the server's setting that says how many there may be."""
 _NO_INDEX = frozenset(
     {
         "Neo.ClientError.Schema.IndexNotFound",
@@ -166,7 +166,7 @@ def _server(error: Neo4jError, shard_id: str, what: str, op_id: str | None) -> F
     if code in _ROLLED_BACK_AND_FREE_TO_REPEAT:
         return Failure(ShardImpaired(shard_id, f"{what} met locks of others"), Repeat.ANY)
     if code in _FULL:
-        return Failure(ShardOverloaded(shard_id, code.rpartition(".")[2], 0))
+        return Failure(ShardOverloaded(shard_id, _FULL[code], 0))
     if code in _NO_INDEX or _NO_FULLTEXT_INDEX in text or _STILL_POPULATING in text:
         return Failure(SchemaNotReady(shard_id, f"an index for {what}"))
     if code.startswith(_REFUSED):

@@ -16,6 +16,7 @@ from drivers.neo4j.queries import (
     pattern,
 )
 from drivers.row_codec import LABEL
+from drivers.search_reads import far_kind
 
 
 @cache
@@ -41,9 +42,16 @@ CALL () {{
 RETURN hits, fences"""
 
 
+_FITTING = """WITH found, reduce(fit = [0, 0], hit IN found |
+    CASE WHEN fit[1] = 0 OR fit[0] + coalesce(size(hit[2]), 0) <= $p.chars_max
+    THEN [fit[0] + coalesce(size(hit[2]), 0), fit[1] + 1]
+    ELSE [$p.chars_max + 1, fit[1]] END)[1] AS fitting"""
+"""Hits whose terms have chars_max characters together; the first one always."""
+
+
 @cache
 def keyword_text(kind: Kind, *, filtered: bool) -> str:
-    """Parameters: index, query, limit, group_ids, terms (maps of term and its query), groups.
+    """Parameters: index, query, limit, chars_max, group_ids, terms (maps of term and its query), groups.
     One record: [hits as [group_id, uuid, terms, term_count, score], whether these are all that match, the
     row counts of the terms, fences].
 
@@ -57,12 +65,15 @@ def keyword_text(kind: Kind, *, filtered: bool) -> str:
         hits = f"""CALL {search}($p.index, $p.query) YIELD {found} AS n, score
   WITH n, score WHERE n.group_id IN $p.group_ids AND {condition(kind)}
   WITH n, score ORDER BY score DESC LIMIT $p.limit
-  WITH collect([n.group_id, n.uuid, n.terms, n.term_count, score]) AS hits
-  RETURN hits, size(hits) < $p.limit AS complete"""
+  WITH collect([n.group_id, n.uuid, n.terms, n.term_count, score]) AS found
+  {_FITTING}
+  RETURN found[0..fitting] AS hits, size(found) < $p.limit AND size(found) = fitting AS complete"""
     else:
         hits = f"""CALL {search}($p.index, $p.query, {{limit: $p.limit}}) YIELD {found} AS n, score
   WITH collect([n.group_id, n.uuid, n.terms, n.term_count, score]) AS found
-  RETURN [hit IN found WHERE hit[0] IN $p.group_ids] AS hits, size(found) < $p.limit AS complete"""
+  {_FITTING}
+  RETURN [hit IN found[0..fitting] WHERE hit[0] IN $p.group_ids] AS hits,
+    size(found) < $p.limit AND size(found) = fitting AS complete"""
     count = "true" if filtered else "NOT complete"
     return f"""{PREFIX}
 CALL () {{
@@ -81,18 +92,22 @@ RETURN hits, complete, frequencies, fences"""
 
 
 @cache
-def expand_text(along: Kind, origin: Kind, *, filtered: bool) -> str:
-    """Parameters: groups (maps of group_id and pks of nodes), limit per node, rows_max per group.
+def expand_text(along: Kind, origin: Kind, *, filtered: bool, far_filtered: bool) -> str:
+    """Parameters: groups (maps of group_id and pks of nodes), limit per node, rows_max per group;
+    `far_filtered` also those of far_parameters.
     One record per group: [group_id, edges as [place of the node in pks, [uuid, source_uuid, target_uuid]],
     fence or null]. Work grows with the edges of the named nodes alone."""
-    keep = f"\n    WITH e WHERE {condition(along, 'e')}" if filtered else ""
+    kept = [condition(along, "e")] if filtered else []
+    if far_filtered:
+        kept.append(condition(far_kind(along, origin), "far").replace("$p.f_", "$p.far_"))
+    keep = f"\n    WITH e, far WHERE {'\n  AND '.join(kept)}" if kept else ""
     return f"""{PREFIX}
 UNWIND $p.groups AS g
 CALL (g) {{
   UNWIND range(0, size(g.pks) - 1) AS place
   MATCH (n:{LABEL[origin]} {{pk: g.pks[place]}}) USING INDEX SEEK n:{LABEL[origin]}(pk)
   CALL (n) {{
-    MATCH (n)-[e:{LABEL[along]}]-(){keep}
+    MATCH (n)-[e:{LABEL[along]}]-(far){keep}
     WITH DISTINCT e ORDER BY e.created_at DESC, e.uuid LIMIT $p.limit
     RETURN collect([e.uuid, e.source_uuid, e.target_uuid]) AS newest
   }}

@@ -6,7 +6,7 @@ from itertools import product
 
 from drivers.example_group import ExampleGroup, example_plan
 from drivers.fence_codec import encode_fence
-from drivers.filter_parameters import FilterValue, filter_parameters
+from drivers.filter_parameters import FilterValue, far_parameters, filter_parameters
 from drivers.filters import NO_FILTER
 from drivers.graph_model import EDGE_KINDS, ENDPOINT_KINDS, INT64_MAX, NODE_KINDS, TEXT_KINDS, Kind
 from drivers.group_key import group_key
@@ -17,7 +17,7 @@ from drivers.neo4j.schema_rules import FULLTEXT_NAME
 from drivers.query_plan import QueryShape
 from drivers.reads import ListOrder
 from drivers.row_codec import pk
-from drivers.search_reads import EXPANDED_KINDS
+from drivers.search_reads import EXPANDED_KINDS, KEYWORD_CHARS_MAX, far_kind
 from drivers.write_plan import ROWS_PER_WRITE_MAX
 
 FENCE = "unique:_Fence(group_id)"
@@ -230,6 +230,7 @@ def _searches(example: ExampleGroup) -> Iterator[QueryShape]:
                 "query": f"{scope} AND ({' OR '.join(terms)})",
                 # As many as there are rows that match: then the engine counts, too.
                 "limit": 1,
+                "chars_max": KEYWORD_CHARS_MAX,
                 "group_ids": [group_id],
                 "terms": [{"query": f"{scope} AND {term}"} for term in terms],
                 "groups": [{"group_id": group_id}],
@@ -242,17 +243,21 @@ def _searches(example: ExampleGroup) -> Iterator[QueryShape]:
 
 def _expansions(example: ExampleGroup) -> Iterator[QueryShape]:
     group_id = example.ref.group_id
-    for along, filtered in product(EXPANDED_KINDS, (False, True)):
+    for along, filtered, far_filtered in product(EXPANDED_KINDS, (False, True), (False, True)):
         for origin in dict.fromkeys(ENDPOINT_KINDS[along]):
+            far = far_parameters(far_kind(along, origin), NO_FILTER) if far_filtered else {}
             keys = [pk(group_id, uuid) for uuid in example.uuids(origin)]
             yield QueryShape(
-                name=_named("expand", along, f"from-{origin}", "filtered" * filtered),
-                text=queries_search.expand_text(along, origin, filtered=filtered),
+                name=_named(
+                    "expand", along, f"from-{origin}", "filtered" * filtered, "far-filtered" * far_filtered
+                ),
+                text=queries_search.expand_text(along, origin, filtered=filtered, far_filtered=far_filtered),
                 parameters={
                     "groups": [{"group_id": group_id, "pks": keys}],
                     "limit": _LIMIT,
                     "rows_max": _LIMIT,
                     **_filter(along, filtered),
+                    **far,
                 },
                 indexes=(_unique(origin), FENCE),
             )

@@ -9,10 +9,11 @@ from unicodedata import category
 from drivers.deadline import Deadline
 from drivers.errors import ShardImpaired
 from drivers.fence import Fence, GroupRef
-from drivers.filter_parameters import filter_parameters
+from drivers.filter_parameters import far_parameters, filter_parameters
 from drivers.filters import NO_FILTER, RowFilter
 from drivers.graph_model import Kind
 from drivers.group_key import group_key
+from drivers.keyword_cut import cut_to_chars
 from drivers.neo4j import records
 from drivers.neo4j.client import Neo4jClient
 from drivers.neo4j.fences import Fences
@@ -31,6 +32,7 @@ from drivers.search_reads import (
     ScoredRow,
     SemanticQuery,
     SemanticRead,
+    far_kind,
 )
 
 _CLAUSES_MAX = 1_024
@@ -98,6 +100,7 @@ class Searches:
                     "index": FULLTEXT_NAME[query.kind],
                     "query": f"{scope} AND {wanted}",
                     "limit": query.limit,
+                    "chars_max": query.chars_max,
                     "group_ids": some,
                     "terms": [{"query": f"{scope} AND {term}"} for term in terms],
                     "groups": [{"group_id": group_id} for group_id in some],
@@ -122,8 +125,9 @@ class Searches:
             fences |= records.fences(found)
         # Scores of one index are comparable, whichever groups a query names.
         ranked.sort(key=lambda scored: (-scored[0], scored[1].key))
-        best = tuple(hit for _, hit in ranked[: query.limit])
-        return KeywordRead(best, frequency, fences, complete and len(ranked) < query.limit)
+        best = cut_to_chars([hit for _, hit in ranked[: query.limit]], query.chars_max)
+        complete = complete and len(ranked) < query.limit and len(best) == len(ranked)
+        return KeywordRead(best, frequency, fences, complete)
 
     async def expand(self, queries: Sequence[ExpandQuery], deadline: Deadline) -> ExpandRead:
         edges: dict[str, dict[str, ExpandedEdge]] = {}
@@ -132,12 +136,26 @@ class Searches:
         # LIMIT takes no value of a row: one statement for what queries differ in, one in practice.
         alike: dict[_Alike, list[ExpandQuery]] = {}
         for query in queries:
-            key = _Alike(query.along, query.origin, query.filter, query.edges_per_entity_max, query.edges_max)
+            key = _Alike(
+                query.along,
+                query.origin,
+                query.filter,
+                query.far_filter,
+                query.edges_per_entity_max,
+                query.edges_max,
+            )
             alike.setdefault(key, []).append(query)
         for shape, some in alike.items():
             nodes_max = max(len(query.entities) for query in some)
+            far_filtered = shape.far_filter != NO_FILTER
+            far = far_kind(shape.along, shape.origin)
             found = await self._client.read(
-                expand_text(shape.along, shape.origin, filtered=shape.filter != NO_FILTER),
+                expand_text(
+                    shape.along,
+                    shape.origin,
+                    filtered=shape.filter != NO_FILTER,
+                    far_filtered=far_filtered,
+                ),
                 {
                     "groups": [
                         {
@@ -150,6 +168,7 @@ class Searches:
                     "limit": shape.per_node_max + 1,
                     "rows_max": 2 * (shape.edges_max + 1) + nodes_max,
                     **_filter(shape.along, shape.filter),
+                    **(far_parameters(far, shape.far_filter) if far_filtered else {}),
                 },
                 "expand",
                 deadline,
@@ -171,6 +190,7 @@ class _Alike(NamedTuple):
     along: Kind
     origin: Kind
     filter: RowFilter
+    far_filter: RowFilter
     per_node_max: int
     edges_max: int
 

@@ -12,6 +12,7 @@ and one of its writes may be the cause, each is sent again by itself, so that no
 """
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -33,6 +34,8 @@ from drivers.fence import GroupRef
 from drivers.neo4j import parameters
 from drivers.neo4j.writes import Writes
 from drivers.write_plan import WriteOutcome, WritePlan
+
+_LOG = logging.getLogger(__name__)
 
 ROWS_MAX = 32
 """Rows of one write in the lane. A larger one has little to share and would make the others wait; it goes by
@@ -65,7 +68,7 @@ class _Waiting:
     answer: asyncio.Future[WriteOutcome] = field(default_factory=asyncio.Future[WriteOutcome])
     sent: bool = False
 
-    def fail(self, error: GraphgateError) -> None:
+    def fail(self, error: Exception) -> None:
         if not self.answer.done():
             self.answer.set_exception(error)
 
@@ -132,6 +135,10 @@ class WriteLane:
     async def _run(self, turn: Sequence[_Waiting]) -> None:
         try:
             await self._send(turn)
+        except Exception as error:
+            _LOG.exception("shard %s: a turn of the write lane failed in an unexpected way", self._shard_id)
+            for waiting in turn:
+                waiting.fail(error)
         finally:
             # Only a cancelled turn leaves somebody without an answer.
             for waiting in turn:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from drivers.graph_model import Entity, Fact, Vector
-from gateway.search.analyzer import analyze
+from gateway.search.analyzer import row_terms
 
 DIMENSION = 384
 _VOCABULARY = 5_000
@@ -40,13 +40,13 @@ class RowSource:
 
     def entity(self) -> Entity:
         name, summary = self._text(_NAME_WORDS), self._text(_SUMMARY_WORDS)
-        terms = analyze(f"{name}\n{summary}")
+        terms = row_terms(f"{name}\n{summary}")
         return Entity(
             uuid=self._uuid(),
             name=name,
             summary=summary,
-            terms=" ".join(terms),
-            term_count=len(terms),
+            terms=terms.text,
+            term_count=terms.count,
             embedding=self._vector(),
         )
 
@@ -60,15 +60,15 @@ class RowSource:
     def _fact(self, entity_uuids: Sequence[str]) -> Fact:
         source, target = (int(end) for end in self._random.integers(0, len(entity_uuids), 2))
         name, fact = self._text(1).upper(), self._text(_FACT_WORDS)
-        terms = analyze(f"{name}\n{fact}")
+        terms = row_terms(f"{name}\n{fact}")
         return Fact(
             uuid=self._uuid(),
             source_uuid=entity_uuids[source],
             target_uuid=entity_uuids[target],
             name=name,
             fact=fact,
-            terms=" ".join(terms),
-            term_count=len(terms),
+            terms=terms.text,
+            term_count=terms.count,
             embedding=self._vector(),
         )
 

@@ -23,7 +23,7 @@ from drivers.graph_model import (
     Vector,
 )
 from drivers.write_plan import WriteStatus
-from gateway.search.analyzer import analyze
+from gateway.search.analyzer import row_terms
 from gateway.writes import planner
 from gateway.writes.intent import RowChange, WriteIntent
 
@@ -66,7 +66,7 @@ async def write_sample(driver: ShardDriver, deadline: Deadline) -> Fence:
         )
         images = await driver.read_images(ref, planner.image_request(intent), deadline)
         draft = planner.draft(
-            intent, images, analyze, embeds=False, models=planner.VectorModels(_MODEL, _MODEL)
+            intent, images, row_terms, embeds=False, models=planner.VectorModels(_MODEL, _MODEL)
         )
         outcome = await driver.apply(ref, planner.finish(draft, {}, 1, _NOW, ""), deadline)
         assert outcome.status is WriteStatus.APPLIED, outcome.status

@@ -109,8 +109,15 @@ class ShuttingDown(GraphgateError):
     reason = "SHUTTING_DOWN"
     retryable = True
 
-    def __init__(self) -> None:
+    def __init__(self, op_id: str = "") -> None:
+        """`op_id`: of a write that a shard may have applied; empty: nothing was written."""
         super().__init__(
-            "this gateway stops and did not finish the call in time; retry at another one, a write with the "
-            "same request_id: it may have been applied"
+            f"this gateway stops, and the write {op_id} may have been applied; retry it at another gateway "
+            "with this request_id"
+            if op_id
+            else "this gateway stops and did not finish the call in time; retry at another gateway"
         )
+        self.op_id = op_id
+
+    def metadata(self) -> dict[str, str]:
+        return {"op_id": self.op_id, "outcome_unknown": "true"} if self.op_id else {}

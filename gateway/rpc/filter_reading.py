@@ -7,6 +7,7 @@ from typing import Protocol
 from google.protobuf.timestamp_pb2 import Timestamp as TimestampMessage
 
 from drivers.filters import (
+    ATTRIBUTE_VALUES_MAX,
     CONDITIONS_MAX,
     RANGE_TEXT_CHARS_MAX,
     TIME_CONDITIONS_MAX,
@@ -172,6 +173,13 @@ def _attributes(
     v: Violations, path: str, messages: Sequence[pb.AttributeCondition]
 ) -> tuple[AttributeCondition, ...]:
     v.count(path, len(messages), CONDITIONS_MAX)
+    total = sum(len(message.any_of.values) + len(message.none_of.values) for message in messages)
+    if total > ATTRIBUTE_VALUES_MAX:
+        v.add(
+            path,
+            f"has {total} values of any_of and none_of in its conditions together, at most "
+            f"{ATTRIBUTE_VALUES_MAX} are allowed (attribute_values_max)",
+        )
     conditions = (
         _attribute(v, f"{path}[{i}]", message) for i, message in enumerate(messages[:CONDITIONS_MAX])
     )
@@ -202,9 +210,10 @@ def _attribute(v: Violations, path: str, message: pb.AttributeCondition) -> Attr
 def _values(
     v: Violations, path: str, messages: Sequence[graph_pb2.AttributeScalar]
 ) -> tuple[AttributeScalar, ...]:
-    v.count(path, len(messages), VALUES_MAX, at_least=1)
+    v.count(path, len(messages), ATTRIBUTE_VALUES_MAX, at_least=1)
     scalars = [
-        attribute_scalar(v, f"{path}[{i}]", message) for i, message in enumerate(messages[:VALUES_MAX])
+        attribute_scalar(v, f"{path}[{i}]", message)
+        for i, message in enumerate(messages[:ATTRIBUTE_VALUES_MAX])
     ]
     values = tuple(scalar for scalar in scalars if scalar is not None)
     if len({type(value) for value in values}) > 1:

@@ -23,6 +23,7 @@ from gateway import errors
 from gateway.rpc.admission import Admission, Place
 from gateway.rpc.call import Context, request_id
 from gateway.rpc.errors import GatewayStops, RequestTooLarge, RequestUnreadable, ShuttingDown
+from gateway.writes.writer import unsettled_op_id
 from shard_router.gate import caller
 
 log = structlog.get_logger("graphgate.rpc")
@@ -148,7 +149,7 @@ class Rim(grpc.aio.ServerInterceptor):
                     code = "CANCELLED"
                     raise
                 task.uncancel()
-                status = _status(method, call_id, request, ShuttingDown())
+                status = _status(method, call_id, request, ShuttingDown(unsettled_op_id.get()))
                 code = _name(status.code)
                 await context.abort_with_status(rpc_status.to_status(status))
             except grpc.aio.AbortError:
@@ -238,7 +239,7 @@ def _parser(handler: MethodHandler) -> Callable[[bytes], Any]:
 
 
 def _status(method: str, call_id: str, request: Any, error: Exception) -> status_pb2.Status:
-    status = errors.status_of(error) if isinstance(error, GraphgateError) else None
+    status = errors.status_of(error, call_id) if isinstance(error, GraphgateError) else None
     if status is None or not isinstance(error, GraphgateError):
         return _bug(method, call_id, request, error)
     _log_failure(method, call_id, request, error, _name(status.code))

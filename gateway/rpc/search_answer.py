@@ -99,7 +99,9 @@ def _list(kind: Kind, found: KindResult, with_placement: bool, mask: ReadMask) -
         vectors=_vector_path(found.vectors),
         graph=_walk(found.walk),
         keyword_cut=not found.keyword_exact,
-        rerank=pb.RerankOutcome(reranked=found.rerank.reranked, reason=found.rerank.reason),
+        rerank=pb.RerankOutcome(
+            reranked=found.rerank.reranked, reason=found.rerank.reason, cut=found.rerank.cut
+        ),
     )
 
 

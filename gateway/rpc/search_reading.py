@@ -71,7 +71,7 @@ def search_of(v: Violations, request: pb.SearchRequest, with_vectors: bool) -> S
     )
     center = _entity(v, "center", request.center, group_ids) if request.HasField("center") else None
     _check_whole(v, request, results, text)
-    _min_versions(v, request)
+    _min_versions(v, request, group_ids)
     return Search(
         group_ids=group_ids,
         text=text,
@@ -107,13 +107,16 @@ def _scope(v: Violations, request: pb.SearchRequest) -> tuple[str, ...] | None:
             return None
 
 
-def _min_versions(v: Violations, request: pb.SearchRequest) -> None:
+def _min_versions(v: Violations, request: pb.SearchRequest, group_ids: tuple[str, ...] | None) -> None:
     v.count("min_versions", len(request.min_versions), GROUPS_MAX)
+    scope = None if group_ids is None else frozenset(group_ids)
     for group_id, version in request.min_versions.items():
         field = f"min_versions[{group_id[:40]!r}]"
         v.group_id(field, group_id)
         if version < 0:
             v.add(field, f"must not be negative, got {version}")
+        if scope is not None and group_id not in scope:
+            v.add(field, "is not in the scope of the search")
 
 
 def _check_whole(v: Violations, request: pb.SearchRequest, results: Sequence[ResultSpec], text: str) -> None:

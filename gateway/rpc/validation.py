@@ -21,6 +21,13 @@ ATTRIBUTES_MAX = 256
 ATTRIBUTE_NAME_CHARS_MAX = 128
 ATTRIBUTE_TEXT_CHARS_MAX = 65_536
 ATTRIBUTE_LIST_MAX = 1_000
+ROW_ATTRIBUTE_VALUES_MAX = 2_000
+"""Of one row, the elements of its lists counted one by one."""
+WRITE_ATTRIBUTE_VALUES_MAX = 20_000
+"""Of all rows of one write: reading and sending one takes 3 to 10 us of the event loop, in which nobody else
+is served, so that these take about as long as the most rows with vectors that a write may have."""
+WRITE_EPISODE_UUIDS_MAX = 20_000
+"""Of all facts of one write, for the same reason."""
 DIMENSION_MAX = 4_096
 REQUEST_ID_CHARS_MAX = 64
 SHARD_ID_CHARS_MAX = 128
@@ -36,6 +43,7 @@ FIELD_CHARS_MAX = 120
 _TIMESTAMP_SECONDS_MIN = -62_135_596_800  # 0001-01-01, the range of google.protobuf.Timestamp
 _TIMESTAMP_SECONDS_MAX = 253_402_300_799  # 9999-12-31T23:59:59
 
+_INDEX = re.compile(r"\[[^\]]*\]")
 _GROUP_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
@@ -111,7 +119,8 @@ class Violations:
 
     def text(self, field: str, value: str, chars_max: int, *, required: bool = False) -> str:
         if len(value) > chars_max:
-            self.add(field, f"has {len(value)} characters, at most {chars_max} are allowed")
+            name = _limit_name(field, "chars_max")
+            self.add(field, f"has {len(value)} characters, at most {chars_max} are allowed ({name})")
         elif "\0" in value:
             self.add(field, "has a NUL character; remove it")
         elif required and not value.strip():
@@ -120,7 +129,7 @@ class Violations:
 
     def count(self, field: str, count: int, at_most: int, *, at_least: int = 0) -> None:
         if count > at_most:
-            self.add(field, f"has {count} items, at most {at_most} are allowed")
+            self.add(field, f"has {count} items, at most {at_most} are allowed ({_limit_name(field, 'max')})")
         elif count < at_least:
             self.add(field, f"needs at least {at_least} item(s)")
 
@@ -148,7 +157,9 @@ class Violations:
         if not values:
             return None
         if len(values) > DIMENSION_MAX:
-            self.add(field, f"has {len(values)} dimensions, at most {DIMENSION_MAX} are allowed")
+            self.add(
+                field, f"has {len(values)} dimensions, at most {DIMENSION_MAX} are allowed (dimension_max)"
+            )
             return None
         vector: Vector = np.array(values, dtype=np.float32)
         wide = vector.astype(np.float64)
@@ -160,6 +171,11 @@ class Violations:
             self.add(field, "is a zero vector; leave it out instead")
             return None
         return vector if abs(norm - 1.0) < 1e-6 else (wide / norm).astype(np.float32)
+
+
+def _limit_name(field: str, unit: str) -> str:
+    """After the last name in the field's path: `labels_max`, `name_chars_max`."""
+    return f"{_INDEX.sub('', field).rpartition('.')[2]}_{unit}"
 
 
 def shown(value: str) -> str:

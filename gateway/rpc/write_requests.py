@@ -1,8 +1,7 @@
 """Write requests as intents, checked."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from hashlib import blake2b
 
 from drivers.graph_model import AnyRow, Fact, Kind, NextEpisode, SagaEpisode
 from drivers.row_codec import kind_of
@@ -10,6 +9,8 @@ from drivers.write_plan import ROWS_PER_WRITE_MAX
 from gateway.rpc.row_messages import KIND_OF_MESSAGE
 from gateway.rpc.row_reading import RowReader, mention
 from gateway.rpc.validation import LABEL_CHARS_MAX, Violations, shown
+from gateway.rpc.value_counts import check_value_counts
+from gateway.rpc.write_content import AnyWriteRequest, DeleteRequest, content_hash
 from gateway.writes.intent import RowChange, RowCondition, WriteIntent, WriteMode
 from gateway.writes.writer import new_op_id, wall_clock_us
 from graphgate.v1 import graph_pb2 as graph_pb
@@ -75,43 +76,38 @@ _REQUIRED_TEXT: Mapping[Kind, tuple[str, ...]] = {
     Kind.SAGA: ("name",),
 }
 
+_KINDS_WITH_UUID = frozenset(kind for kind, _ in _PATCH_FIELDS.values())
+"""The others are identified by their ends."""
+
 _ROW_FIELDS = (*_PATCH_FIELDS, "mentions", "memberships", "saga_episodes")
 _EPISODE_ROW_FIELDS = ("entities", "facts", "mentioned_entity_uuids")
-
-type DeleteRequest = (
-    pb.DeleteEntitiesRequest
-    | pb.DeleteFactsRequest
-    | pb.DeleteEpisodesRequest
-    | pb.DeleteMentionsRequest
-    | pb.DeleteCommunitiesRequest
-    | pb.DeleteSagasRequest
-)
-type AnyWriteRequest = pb.WriteGraphRequest | ingest_pb.AddEpisodeRequest | DeleteRequest
 
 
 def graph_intent(request: pb.WriteGraphRequest) -> WriteIntent:
     """Raises InvalidRequest."""
     v = Violations()
-    op_id, content_hash = _operation(v, request)
+    op_id, content = _operation(v, request)
     mode = _MODES.get(request.mode)
     if mode is None:
         v.add("mode", f"has the unknown value {request.mode}")
         mode = WriteMode.UPSERT
     masks = _masks(v, request, mode)
     _check_count(v, request, _ROW_FIELDS)
+    check_value_counts(v, request)
     reader = RowReader(v, request.group_id, op_id, wall_clock_us(), required=mode is not WriteMode.PATCH)
-    rows: list[AnyRow] = [
-        *(reader.entity(f"entities[{i}]", i, message) for i, message in enumerate(request.entities)),
-        *(reader.fact(f"facts[{i}]", i, message) for i, message in enumerate(request.facts)),
-        *(reader.episode(f"episodes[{i}]", i, message) for i, message in enumerate(request.episodes)),
-        *(reader.mention(f"mentions[{i}]", message) for i, message in enumerate(request.mentions)),
-        *(reader.community(f"communities[{i}]", i, message) for i, message in enumerate(request.communities)),
-        *(reader.membership(f"memberships[{i}]", message) for i, message in enumerate(request.memberships)),
-        *(reader.saga(f"sagas[{i}]", i, message) for i, message in enumerate(request.sagas)),
+    rows = [
+        *_each("entities", request.entities, reader.entity),
+        *_each("facts", request.facts, reader.fact),
+        *_each("episodes", request.episodes, reader.episode),
+        *_each("mentions", request.mentions, lambda path, _, m: reader.mention(path, m)),
+        *_each("communities", request.communities, reader.community),
+        *_each("memberships", request.memberships, lambda path, _, m: reader.membership(path, m)),
+        *_each("sagas", request.sagas, reader.saga),
         *(
-            row
+            (path, row)
             for i, message in enumerate(request.saga_episodes)
-            for row in reader.saga_episode(f"saga_episodes[{i}]", message)
+            for path in (f"saga_episodes[{i}]",)
+            for row in reader.saga_episode(path, message)
         ),
     ]
     if mode is WriteMode.PATCH:
@@ -122,7 +118,7 @@ def graph_intent(request: pb.WriteGraphRequest) -> WriteIntent:
     return WriteIntent(
         group_id=request.group_id,
         op_id=op_id,
-        content_hash=content_hash,
+        content_hash=content,
         mode=mode,
         changes=changes,
         masks=masks,
@@ -136,7 +132,7 @@ def graph_intent(request: pb.WriteGraphRequest) -> WriteIntent:
 def episode_intent(request: ingest_pb.AddEpisodeRequest) -> WriteIntent:
     """The episode is the first change. Raises InvalidRequest."""
     v = Violations()
-    op_id, content_hash = _operation(v, request)
+    op_id, content = _operation(v, request)
     if request.mode not in ingest_pb.ExtractionMode.values():
         v.add("mode", f"has the unknown value {request.mode}")
     if request.mode != ingest_pb.EXTRACTION_MODE_PROVIDED:
@@ -146,28 +142,33 @@ def episode_intent(request: ingest_pb.AddEpisodeRequest) -> WriteIntent:
     if not request.HasField("episode"):
         v.add("episode", "is required")
     _check_count(v, request, _EPISODE_ROW_FIELDS)
+    check_value_counts(v, request)
     reader = RowReader(v, request.group_id, op_id, wall_clock_us())
     episode = reader.episode("episode", 0, request.episode)
-    entities = [reader.entity(f"entities[{i}]", i, message) for i, message in enumerate(request.entities)]
+    entities = list(_each("entities", request.entities, reader.entity))
     facts = [
-        replace(fact, episodes=tuple(dict.fromkeys((*fact.episodes, episode.uuid))))
-        for i, message in enumerate(request.facts)
-        for fact in (reader.fact(f"facts[{i}]", i, message),)
+        (path, replace(fact, episodes=tuple(dict.fromkeys((*fact.episodes, episode.uuid)))))
+        for path, fact in _each("facts", request.facts, reader.fact)
     ]
     mentioned = dict.fromkeys(
         (
-            *(entity.uuid for entity in entities),
+            *(entity.uuid for _, entity in entities),
             *v.uuids("mentioned_entity_uuids", request.mentioned_entity_uuids),
         )
     )
-    rows: list[AnyRow] = [episode, *entities, *facts, *(mention(episode.uuid, uuid) for uuid in mentioned)]
-    rows += _saga_place(v, reader, request, episode.uuid)
+    rows: list[tuple[str, AnyRow]] = [
+        ("episode", episode),
+        *entities,
+        *facts,
+        *(("mentioned_entity_uuids", mention(episode.uuid, uuid)) for uuid in mentioned),
+        *(("saga_uuid", row) for row in _saga_place(v, reader, request, episode.uuid)),
+    ]
     changes = _changes(v, rows)
     v.raise_if_any()
     return WriteIntent(
         group_id=request.group_id,
         op_id=op_id,
-        content_hash=content_hash,
+        content_hash=content,
         changes=tuple(replace(change, merge_episodes=isinstance(change.row, Fact)) for change in changes),
         if_version=_if_version(request),
         embedding_model=request.embedding_model,
@@ -178,7 +179,7 @@ def episode_intent(request: ingest_pb.AddEpisodeRequest) -> WriteIntent:
 def delete_intent(request: DeleteRequest, kind: Kind) -> WriteIntent:
     """Raises InvalidRequest."""
     v = Violations()
-    op_id, content_hash = _operation(v, request)
+    op_id, content = _operation(v, request)
     uuids = tuple(dict.fromkeys(v.uuids("uuids", request.uuids)))
     v.count("uuids", len(uuids), len(uuids), at_least=1)
     v.raise_if_any()
@@ -186,7 +187,7 @@ def delete_intent(request: DeleteRequest, kind: Kind) -> WriteIntent:
         group_id=request.group_id,
         op_id=op_id,
         # Deletions of different kinds have the same bytes.
-        content_hash=f"{kind}:{content_hash}",
+        content_hash=f"{kind}:{content}",
         deletions=tuple((kind, uuid) for uuid in uuids),
         allow_missing=request.allow_missing,
         if_version=_if_version(request),
@@ -201,9 +202,7 @@ def _operation(v: Violations, request: AnyWriteRequest) -> tuple[str, str]:
         v.add("if_version", f"must not be negative, got {request.if_version}")
     if isinstance(request, pb.WriteGraphRequest | ingest_pb.AddEpisodeRequest):
         v.text("embedding_model", request.embedding_model, LABEL_CHARS_MAX)
-    # A retry under the same id has the same content, so the id inside it does no harm.
-    content = request.SerializeToString(deterministic=True)
-    return op_id, blake2b(content, digest_size=16).hexdigest()
+    return op_id, content_hash(request)
 
 
 def _check_count(v: Violations, request: AnyWriteRequest, fields: Iterable[str]) -> None:
@@ -218,13 +217,27 @@ def _if_version(request: AnyWriteRequest) -> int | None:
     return request.if_version if request.HasField("if_version") else None
 
 
-def _changes(v: Violations, rows: Iterable[AnyRow]) -> tuple[RowChange, ...]:
-    """Each row once; a batch that names one twice is refused, for its order would decide silently."""
+def _each[M, R: AnyRow](
+    field: str, messages: Iterable[M], read: Callable[[str, int, M], R]
+) -> Iterator[tuple[str, R]]:
+    """Each row of a repeated field with its path."""
+    for i, message in enumerate(messages):
+        path = f"{field}[{i}]"
+        yield path, read(path, i, message)
+
+
+def _changes(v: Violations, rows: Iterable[tuple[str, AnyRow]]) -> tuple[RowChange, ...]:
+    """Each row once; a batch that names one twice is refused, for its order would decide silently. `rows`
+    with their paths in the request."""
     changes: dict[tuple[Kind, str], RowChange] = {}
-    for row in rows:
+    first: dict[tuple[Kind, str], str] = {}
+    for path, row in rows:
         key = (kind_of(row), row.uuid)
-        if key in changes and row.uuid:
-            v.add(f"{key[0].lower()}", f"has {row.uuid} twice in one batch")
+        if key in changes and row.uuid and kind_of(row) in _KINDS_WITH_UUID:
+            v.add(f"{path}.uuid", f"is {row.uuid} as in {first[key]}; give each row once")
+        elif key in changes and row.uuid:
+            v.add(path, f"has the same ends as {first[key]}; give each row once")
+        first.setdefault(key, path)
         changes[key] = RowChange(row)
     if len(changes) > ROWS_PER_WRITE_MAX:
         v.add(
@@ -276,9 +289,11 @@ def _masks(v: Violations, request: pb.WriteGraphRequest, mode: WriteMode) -> dic
     return {kind: frozenset(names) for kind, names in masks.items()}
 
 
-def _check_patch(v: Violations, rows: Iterable[AnyRow], masks: Mapping[Kind, frozenset[str]]) -> None:
+def _check_patch(
+    v: Violations, rows: Iterable[tuple[str, AnyRow]], masks: Mapping[Kind, frozenset[str]]
+) -> None:
     """A patch may leave a required text out, but not make it empty; nothing given is ignored silently."""
-    for row in rows:
+    for path, row in rows:
         kind = kind_of(row)
         mask = masks.get(kind)
         if not mask:
@@ -286,7 +301,7 @@ def _check_patch(v: Violations, rows: Iterable[AnyRow], masks: Mapping[Kind, fro
             continue
         for name in _REQUIRED_TEXT.get(kind, ()):
             if name in mask and not str(getattr(row, name)).strip():
-                v.add(f"{kind.lower()}.{name}", f"must not be empty ({row.uuid})")
+                v.add(f"{path}.{name}", "must not be empty")
         if getattr(row, "embedding", None) is not None and "embedding" not in mask:
             v.add("update_mask", f"does not name the embedding that {kind} {row.uuid} brings")
 

@@ -1,4 +1,5 @@
-"""The one text analyser: makes the tokens stored in a row's `terms` property and those of a keyword query.
+"""The one text analyser: the tokens of a keyword query (analyze) and what a row stores in `terms` and
+`term_count` (row_terms).
 
 Both engines index `terms` by splitting at spaces only, so a token has to mean the same to either: it holds
 letters, digits and the combining marks that are part of words, nothing that an engine splits at or reads
@@ -16,6 +17,13 @@ Rules, in order:
   Invisible format characters (soft hyphen, joiners, direction marks) vanish without separating.
 - Scripts written without spaces (Han, kana, Hangul, Bopomofo, Thai, Lao, Khmer, Myanmar) give overlapping
   bigrams of letters with their marks; a run of one letter gives that letter.
+- A row has the letters of its bigrams beside them, each once, so that a query of one letter finds it. They
+  are after its tokens and not in its length, and a query of two letters and more does not ask for them:
+  what BM25 knows of bigrams and of other scripts is the same with them and without. A lone letter counts
+  once however often longer runs have it: counted with repeats it could be more frequent than the row is
+  long, which the bounds of max_score.py exclude, and would lengthen the stored terms by half. So a query of
+  one letter prefers short rows, and those where it stands alone more than once. Rows of revision 1 have no
+  such letters: one letter finds them from their next write on; their lengths and all else are the same.
 - English stop words are dropped, unless the text has no other word (so that an entity named "It" is found).
 - The plural ending is cut by Harman's S stemmer (1991), whatever the language, unless that would make a
   stop word. BM25 on MuSiQue-100, R@10: S stemmer .61, none .59, Porter and Snowball English .56.
@@ -23,11 +31,13 @@ Rules, in order:
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice, pairwise
 from unicodedata import category, decimal, normalize
 
-TERMS_ANALYZER_REVISION = 1
-"""Raised with every change of the rules: rows whose terms were made by another revision must be re-analysed.
+TERMS_ANALYZER_REVISION = 2
+"""Raised with every change of the rules: rows whose terms were made by another revision must be re-analysed
+from their texts, for instance by writing them again.
 Characters newer than the interpreter's Unicode tables separate words until it is renewed.
 """
 
@@ -35,7 +45,9 @@ TOKEN_CHARS_MAX = 64
 TOKEN_BYTES_MAX = 120
 """In UTF-8. RediSearch folds tokens of 128 bytes and more into one another or does not find them."""
 TOKENS_MAX = 32_768
-"""Tokens kept of one text; what follows is not searchable by keyword."""
+"""Tokens kept of one text; what follows is not searchable by keyword. Letters of bigrams get what room the
+tokens leave.
+"""
 STOP_WORDS = frozenset((
     "a", "an", "and", "are", "as", "at", "be", "but", "by", "did", "do", "does", "for", "from", "had", "has",
     "have", "how", "if", "in", "into", "is", "it", "its", "of", "on", "or", "that", "the", "their", "then",
@@ -118,6 +130,34 @@ def _fold(code_point: int) -> str | int | None:
 
 
 _FOLD = _FoldTable()
+
+
+@dataclass(frozen=True, slots=True)
+class RowTerms:
+    """What a row stores for keyword search."""
+
+    text: str
+    """Its tokens in order, with repeats, then the letters of its bigrams, each once unless it is a token;
+    at most TOKENS_MAX in all, joined by one space."""
+    count: int
+    """Length for BM25: the tokens alone, with repeats."""
+
+
+def row_terms(text: str) -> RowTerms:
+    """Return what a row with this text stores.
+
+    Deterministic; analyze() of the stored terms gives the same terms. Takes what analyze() takes, in up to
+    twice its time.
+    """
+    tokens = analyze(text)
+    joined = " ".join(tokens)
+    if joined.isascii():
+        return RowTerms(joined, len(tokens))
+    # A unit of the joined tokens takes the blank behind it along, like every character that is in no word.
+    letters = dict.fromkeys(unit.rstrip(" ") for unit in _UNIT_PATTERN.findall(joined))
+    known = frozenset(tokens)
+    lone = islice((letter for letter in letters if letter not in known), TOKENS_MAX - len(tokens))
+    return RowTerms(" ".join((joined, *lone)), len(tokens))
 
 
 def analyze(text: str) -> list[str]:

@@ -85,10 +85,18 @@ class Fit:
 
 
 def fit_of(
-    search: Search, vector: QueryVector | None, kinds: Sequence[Kind], fences: Mapping[str, Fence]
+    search: Search,
+    vector: QueryVector | None,
+    kinds: Sequence[Kind],
+    fences: Mapping[str, Fence],
+    *,
+    whole: bool = True,
 ) -> Fit:
-    """Raises QueryVectorUnfit where a kind that was asked for by vector fits nowhere: cosines between models
-    mean nothing, and an empty list would say that there is nothing to find."""
+    """`kinds` were compared; `whole`: no group is missing among the `fences`.
+
+    Raises QueryVectorUnfit where the vector was all there is to search by and fits nowhere: cosines between
+    models mean nothing, and empty lists would say that there is nothing to find.
+    """
     if vector is None:
         return Fit({})
     stored: dict[Kind, list[EmbeddingSpec]] = {kind: [] for kind in kinds}
@@ -102,10 +110,19 @@ def fit_of(
                 stored[kind].append(spec)
             else:
                 skips.append(SemanticSkip(group_id, kind, spec))
-    for result in search.results:
-        misfit = next((skip for skip in skips if skip.kind is result.kind), None)
-        if result.weights.get(Method.SEMANTIC) and misfit is not None and not stored[result.kind]:
-            raise QueryVectorUnfit(
-                result.kind, misfit.stored, vector.model or "the caller", len(vector.values)
-            )
+    asked = {spec.kind for spec in search.results if spec.weights.get(Method.SEMANTIC)}
+    misfit = next((skip for skip in skips if skip.kind in asked), None)
+    if misfit is not None and whole and not any(stored.values()) and _by_vector_alone(search):
+        raise QueryVectorUnfit(misfit.kind, misfit.stored, vector.model or "the caller", len(vector.values))
     return Fit(stored, skips, frozenset((skip.kind, skip.group_id) for skip in skips))
+
+
+def _by_vector_alone(search: Search) -> bool:
+    """Whether every method of every result needs a vector: words and given origins can do without."""
+    has_words = bool(search.text.strip())
+    without = {Method.KEYWORD: has_words, Method.GRAPH: has_words or bool(search.origins)}
+    return not any(
+        weight and without.get(method, False)
+        for spec in search.results
+        for method, weight in spec.weights.items()
+    )

@@ -2,8 +2,10 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from drivers.deadline import Deadline
+from drivers.filters import NO_FILTER, RowFilter
 from drivers.graph_model import Kind
 from drivers.row_key import RowKey
 from gateway.rerank.port import CrossEncoder
@@ -17,9 +19,13 @@ from gateway.search.rerankers.episode_mentions import (
     by_mentions,
 )
 from gateway.search.rerankers.mmr import mmr
-from gateway.search.rerankers.node_distance import HOPS, by_distance
+from gateway.search.rerankers.node_distance import (
+    EDGES_TO_CANDIDATES_MAX,
+    by_distance,
+    distances,
+    entities_of,
+)
 from gateway.search.rerankers.order import Candidate, Reranking, unchanged
-from gateway.search.walk import walk_facts
 from shard_router.expansion import Expansion
 from shard_router.scatter import Scatter
 from shard_router.search_scope import SearchScope
@@ -73,39 +79,56 @@ class Rerankers:
                     return unchanged(candidates, CENTER_MISSING)
                 return await self._by_distance(candidates, center)
             case EpisodeMentions():
-                counted = await self._mentions(candidates) if spec.kind is Kind.ENTITY else {}
-                return by_mentions(candidates, counted)
+                if spec.kind is not Kind.ENTITY:
+                    return by_mentions(candidates, {})
+                counted, cut = await self._mentions(candidates)
+                return by_mentions(candidates, counted, cut=cut)
             case CrossEncoding(timeout_s):
                 return await by_cross_encoder(
                     candidates, self._search.text, self._cross_encoder, timeout_s, self._deadline
                 )
 
     async def _by_distance(self, candidates: Sequence[Candidate], center: RowKey) -> Reranking:
-        async def expand(entities: Mapping[str, Sequence[str]]) -> Expansion:
+        async def expand(
+            entities: Mapping[str, Sequence[str]], edges_max: int, far_filter: RowFilter
+        ) -> Expansion:
             return await self._scatter.expand(
                 self._scope,
                 entities,
                 Kind.FACT,
-                EDGES_PER_ENTITY_MAX,
+                edges_max,
                 self._deadline,
                 self._search.walked,
+                far_filter=far_filter,
             )
 
-        walk = await walk_facts({center: 1.0}, HOPS, expand)
-        return by_distance(candidates, center, walk.entities)
+        wanted = entities_of(candidates, center.group_id)
+        reached, cut = await distances(
+            center,
+            wanted,
+            partial(expand, edges_max=EDGES_PER_ENTITY_MAX, far_filter=NO_FILTER),
+            partial(
+                expand, edges_max=EDGES_TO_CANDIDATES_MAX, far_filter=RowFilter(uuids=tuple(sorted(wanted)))
+            ),
+        )
+        return by_distance(candidates, center, reached, cut=cut)
 
-    async def _mentions(self, candidates: Sequence[Candidate]) -> Mapping[RowKey, int]:
+    async def _mentions(self, candidates: Sequence[Candidate]) -> tuple[Mapping[RowKey, int], bool]:
+        """Those that were known at the time of the search; and whether a bound left some out."""
+        known = RowFilter(known_at=self._search.walked.known_at)
         counted: Counter[RowKey] = Counter()
+        cut = False
         for start in range(0, len(candidates), ENTITIES_PER_READ_MAX):
             asked: dict[str, list[str]] = {}
             for candidate in candidates[start : start + ENTITIES_PER_READ_MAX]:
                 asked.setdefault(candidate.key.group_id, []).append(candidate.key.uuid)
             found = await self._scatter.expand(
-                self._scope, asked, Kind.MENTION, MENTIONS_COUNTED_MAX, self._deadline
+                self._scope, asked, Kind.MENTION, MENTIONS_COUNTED_MAX, self._deadline, known
             )
+            cut |= found.cut
             counted.update(
                 RowKey(group_id, mention.target_uuid)
                 for group_id, mentions in found.by_group.items()
                 for mention in mentions
             )
-        return counted
+        return counted, cut

@@ -64,6 +64,7 @@ class EmptyReason(StrEnum):
     NO_ORIGINS = "NO_ORIGINS"
     ORIGINS_MISSING = "ORIGINS_MISSING"
     NOTHING_ATTACHED = "NOTHING_ATTACHED"
+    BELOW_MINIMUM = "BELOW_MINIMUM"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,8 @@ class RerankReport:
     reranked: bool
     reason: str = ""
     """Why not."""
+    cut: bool = False
+    """A bound was met before every row had its true score."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from drivers.deadline import Deadline
+from drivers.filters import RowFilter, matches
 from drivers.graph_model import AnyRow, Community, Entity, Episode, Fact, Kind
 from drivers.row_key import RowKey
 from gateway.embedding.port import Embedder
@@ -17,6 +18,7 @@ from gateway.search.request import SCOPE_GROUPS_MAX, Mmr, ResultSpec, Search
 from gateway.search.rerankers.order import Candidate, Reranking
 from gateway.search.reranking import NOT_ASKED, Rerankers
 from gateway.search.result import Hit, KindResult, SearchResult
+from gateway.search.seeds import SeedSearch
 from gateway.search.stages import Stages
 from shard_router.candidates import Candidates
 from shard_router.fusion import Method
@@ -33,7 +35,7 @@ class _Named:
     """The entities that the request names."""
 
     origins: Sequence[RowKey]
-    """Those that exist."""
+    """Those that exist, and did at the known_at of the search."""
     center: RowKey | None
     missing: Sequence[RowKey]
 
@@ -57,7 +59,8 @@ class Searcher:
         candidates, fit = await find_candidates(search, vector, scope, self._scatter, deadline)
         stages.done("candidates")
         named = await self._named(search, scope, deadline)
-        graph = await GraphMethod(self._scatter, search, scope, deadline).rankings(candidates, named.origins)
+        seeds = SeedSearch(self._scatter, search, scope, deadline, vector, candidates)
+        graph = await GraphMethod(self._scatter, search, scope, deadline).rankings(seeds, named.origins)
         stages.done("graph")
         fusions = {
             spec.kind: fuse(
@@ -119,7 +122,9 @@ class Searcher:
     async def _named(self, search: Search, scope: SearchScope, deadline: Deadline) -> _Named:
         asked = list(search.origins) + ([search.center] if search.center is not None else [])
         placed = [key for key in dict.fromkeys(asked) if key.group_id in scope.fences]
-        found = await self._scatter.rows(scope, Kind.ENTITY, placed, False, deadline) if placed else {}
+        rows = await self._scatter.rows(scope, Kind.ENTITY, placed, False, deadline) if placed else {}
+        there = RowFilter(known_at=search.walked.known_at)
+        found = {key for key, row in rows.items() if matches(row, there)}
         return _Named(
             origins=[key for key in search.origins if key in found],
             center=search.center if search.center in found else None,

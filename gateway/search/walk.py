@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import fsum
 
+from drivers.graph_model import Kind
 from drivers.row_key import RowKey
 from drivers.search_reads import ExpandedEdge
 from gateway.search.result import RankedRow
@@ -42,6 +43,17 @@ class Walk:
     cut: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """What hangs on a walk."""
+
+    rows: Mapping[RowKey, Reached]
+    """The last edge counts as a hop."""
+    hops: int
+    """That were walked, the last edge with them."""
+    cut: bool
+
+
 async def walk_facts(origins: Mapping[RowKey, float], hops: int, expand: Expand) -> Walk:
     """What is within `hops` of the origins. An origin that another one leads to in one hop is reached too."""
     walk = Walk(origins)
@@ -66,35 +78,39 @@ async def walk_facts(origins: Mapping[RowKey, float], hops: int, expand: Expand)
     return walk
 
 
-async def over_mentions(walk: Walk, hops: int, expand: Expand) -> tuple[Mapping[RowKey, Reached], bool]:
-    """Episodes that mention an origin or an entity within hops - 1 of one, and whether a bound left some
-    out. A mention counts as a hop."""
-    stages = [(1, walk.origins)]
+async def attached(walk: Walk, hops: int, kind: Kind, expand: Expand) -> Attached:
+    """Rows of a kind that hang on an origin, or on an entity within hops - 1 of one.
+
+    FACT: the edges that `expand` gives; EPISODE: the sources of those mentions; ENTITY: the ends that its
+    facts lead to. An edge may lead from one origin to another that is not wanted: the caller looks at the
+    origins among the entities.
+    """
+    stages = [walk.origins]
     for distance in range(1, hops):
         at = {
             key: reached.support
             for key, reached in walk.entities.items()
             if reached.distance == distance and key not in walk.origins
         }
-        stages.append((distance + 1, at))
-    episodes: dict[RowKey, Reached] = {}
-    cut = False
-    for distance, entities in stages:
+        stages.append(at)
+    rows: dict[RowKey, Reached] = {}
+    walked, cut = 0, walk.cut
+    for distance, entities in enumerate(stages, start=1):
         if not entities:
             break
+        walked = distance
         strongest, too_many = _strongest(entities, without={})
         weights = _by_group(strongest)
         found = await expand({group_id: tuple(near) for group_id, near in weights.items()})
         cut |= found.cut or too_many
-        for group_id, mentions in found.by_group.items():
-            weight_of = weights.get(group_id, {})
-            reached: dict[str, list[float]] = defaultdict(list)
-            for mention in mentions:
-                weight = weight_of.get(mention.target_uuid)
-                if weight is not None:
-                    reached[mention.source_uuid].append(weight)
-            _record(episodes, group_id, reached, distance)
-    return episodes, cut
+        for group_id, edges in found.by_group.items():
+            hanging = _hanging(kind, edges, weights.get(group_id, {}))
+            if kind is Kind.ENTITY and distance > 1:
+                # Those that the hop starts from are nearer: what leads to them was at a smaller distance.
+                known = weights.get(group_id, {})
+                hanging = {uuid: led for uuid, led in hanging.items() if uuid not in known}
+            _record(rows, group_id, hanging, distance, unless=walk.origins if kind is Kind.ENTITY else None)
+    return Attached(rows, walked, cut)
 
 
 def ranked(reached: Mapping[RowKey, Reached]) -> list[RankedRow]:
@@ -125,6 +141,21 @@ def _one_hop(
             facts[edge.uuid].append(weight)
             entities[source].append(weight)
     return facts, entities
+
+
+def _hanging(
+    kind: Kind, edges: Iterable[ExpandedEdge], weights: Mapping[str, float]
+) -> Mapping[str, list[float]]:
+    """Of one group: the weights of the entities that lead to each row of the kind."""
+    if kind is not Kind.EPISODE:
+        facts, entities = _one_hop(edges, weights)
+        return facts if kind is Kind.FACT else entities
+    episodes: dict[str, list[float]] = defaultdict(list)
+    for mention in edges:
+        weight = weights.get(mention.target_uuid)
+        if weight is not None:
+            episodes[mention.source_uuid].append(weight)
+    return episodes
 
 
 def _record(

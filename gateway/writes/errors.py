@@ -13,7 +13,7 @@ GraphgateError
      +- WriteTooLarge         more rows than one atomic write may have
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from drivers.errors import GraphgateError
 from drivers.fence import EmbeddingSpec
@@ -42,15 +42,21 @@ class _RowsRefused(WriteRefused):
         return {"kind": str(self.kind), "uuids": _named(self.uuids)}
 
 
-class EndpointsMissing(_RowsRefused):
+class EndpointsMissing(WriteRefused):
     reason = "ENDPOINT_MISSING"
 
-    def __init__(self, kind: Kind, uuids: Sequence[str]) -> None:
+    def __init__(self, missing: Mapping[Kind, Sequence[str]]) -> None:
+        """`missing`: uuids of nodes by kind."""
+        named = "; ".join(f"{kind} {_named(uuids)}" for kind, uuids in missing.items())
         super().__init__(
-            "{kind} {uuids} is neither in the batch nor in the group; write it first or in the same batch",
-            kind,
-            uuids,
+            "edges need nodes that are neither in the batch nor in the group, write these first or in the "
+            f"same batch: {named}"
         )
+        self.missing = missing
+
+    def metadata(self) -> dict[str, str]:
+        uuids = [uuid for of_kind in self.missing.values() for uuid in of_kind]
+        return {"kind": ",".join(self.missing), "uuids": _named(uuids)}
 
 
 class RowsExist(_RowsRefused):

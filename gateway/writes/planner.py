@@ -36,6 +36,7 @@ from drivers.write_plan import (
     VectorChange,
     WritePlan,
 )
+from gateway.search.analyzer import RowTerms
 from gateway.writes.errors import (
     EmbeddingMismatch,
     EndpointsMissing,
@@ -50,7 +51,7 @@ from gateway.writes.errors import (
 from gateway.writes.intent import RowChange, WriteIntent, WriteMode
 from gateway.writes.row_text import embedded_text, indexed_text
 
-type Analyze = Callable[[str], Sequence[str]]
+type Analyze = Callable[[str], RowTerms]
 
 FACT_EPISODES_MAX = 1_000
 CLOSURES_MAX = 1_000
@@ -252,10 +253,13 @@ def _check_presence(intent: WriteIntent, images: Images) -> None:
 
 
 def _check_endpoints(endpoints: Mapping[Kind, Sequence[str]], images: Images) -> None:
+    missing: dict[Kind, list[str]] = {}
     for kind, uuids in endpoints.items():
-        missing = [uuid for uuid in uuids if uuid not in images.endpoints.get(kind, frozenset())]
-        if missing:
-            raise EndpointsMissing(kind, missing)
+        absent = [uuid for uuid in uuids if uuid not in images.endpoints.get(kind, frozenset())]
+        if absent:
+            missing[kind] = absent
+    if missing:
+        raise EndpointsMissing(missing)
 
 
 def _plan_row(
@@ -288,7 +292,7 @@ def _plan_row(
     vector, needs_vector = VectorChange.KEEP, False
     if isinstance(row, Entity | Episode | Community | Fact):
         terms = analyze(indexed_text(row))
-        row = replace(row, terms=" ".join(terms), term_count=len(terms))
+        row = replace(row, terms=terms.text, term_count=terms.count)
         text = embedded_text(row)
         kept = existed and embedded_text(cast("AnyTextRow", before)) == text
         if row.embedding is not None:
@@ -305,7 +309,7 @@ def _check_ends_stay(intent: WriteIntent, row: AnyRow) -> None:
         ends = zip(ENDPOINT_KINDS[kind_of(row)], (row.source_uuid, row.target_uuid), strict=True)
         for kind, uuid in ends:
             if (kind, uuid) in intent.deletions:
-                raise EndpointsMissing(kind, (uuid,))
+                raise EndpointsMissing({kind: (uuid,)})
 
 
 def _loses_its_vector(planned: PlannedRow, before: AnyRow | None, images: Images) -> bool:

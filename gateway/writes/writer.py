@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import cast
 
@@ -14,9 +15,9 @@ from drivers.deadline import Deadline
 from drivers.fence import Fence
 from drivers.graph_model import Kind, Vector
 from drivers.row_codec import kind_of
-from drivers.write_plan import ImageRequest, Images, OpRecord, WriteOutcome, WriteStatus
+from drivers.write_plan import ImageRequest, Images, OpRecord, WriteOutcome, WriteStatus, check_weight
 from gateway.embedding.port import Embedder, EmbeddingModel
-from gateway.search.analyzer import analyze
+from gateway.search.analyzer import row_terms
 from gateway.writes import planner
 from gateway.writes.errors import GroupVersionMismatch, RequestIdReused, WriteContended, WriteRefused
 from gateway.writes.fresh_groups import FreshGroups
@@ -31,6 +32,8 @@ ATTEMPTS_MAX = 16
 UNNAMED_MODEL = "unnamed"
 """Model of vectors whose caller names none, at a gateway that has no embedder of its own."""
 
+unsettled_op_id: ContextVar[str] = ContextVar("unsettled_op_id", default="")
+"""The write that this task has handed to a shard and has no answer to; empty: none."""
 
 _PAUSE_S = 0.01
 _PAUSE_S_MAX = 0.25
@@ -74,6 +77,7 @@ class GraphWriter:
             drafted = self._draft(intent, _NO_IMAGES)
             if intent.validate_only:
                 return _receipt(intent, drafted, 0, 0)
+            await self._check_vectors_and_weight(drafted, vectors, deadline)
         request = planner.image_request(intent)
         receipt = await self._write_unread(intent, request, deadline) if exists else None
         if receipt is not None:
@@ -133,7 +137,7 @@ class GraphWriter:
         if intent.if_version is not None and version != intent.if_version:
             raise GroupVersionMismatch(intent.group_id, intent.if_version, version)
         own = self._embedder.model
-        return planner.draft(intent, images, analyze, embeds=own is not None, models=_models(intent, own))
+        return planner.draft(intent, images, row_terms, embeds=own is not None, models=_models(intent, own))
 
     async def _embed(
         self, drafted: planner.PlanDraft, vectors: dict[str, Vector], deadline: Deadline
@@ -143,6 +147,16 @@ class GraphWriter:
         if missing:
             made = await self._embedder.embed(missing, deadline=deadline.at_s)
             vectors.update(zip(missing, made, strict=True))
+
+    async def _check_vectors_and_weight(
+        self, drafted: planner.PlanDraft, vectors: dict[str, Vector], deadline: Deadline
+    ) -> None:
+        """Of the first write of a group: raises what it would fail with once the group is there. The vectors
+        are kept in `vectors`."""
+        shard_id = await self._router.shard_for_new(drafted.intent.group_id, deadline)
+        await self._embed(drafted, vectors, deadline)
+        plan = planner.finish(drafted, vectors, 0, self._clock(), "")
+        check_weight(plan, shard_id, self._router.write_weight_max(shard_id))
 
     def _settle(self, intent: WriteIntent, drafted: planner.PlanDraft, outcome: WriteOutcome) -> WriteReceipt:
         match outcome.status:
@@ -170,7 +184,11 @@ class GraphWriter:
             # NOT_OWNED is an outcome here: the plan names the epoch that it was made for.
             return await driver.apply(placement.ref, plan, deadline)
 
-        return await self._router.on_owner(drafted.intent.group_id, deadline, apply, create=False)
+        # Left set by a cancellation.
+        unsettled_op_id.set(drafted.intent.op_id)
+        outcome = await self._router.on_owner(drafted.intent.group_id, deadline, apply, create=False)
+        unsettled_op_id.set("")
+        return outcome
 
 
 def _models(intent: WriteIntent, own: EmbeddingModel | None) -> planner.VectorModels:

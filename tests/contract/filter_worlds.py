@@ -2,7 +2,8 @@
 that just passes and one that just fails are likely."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cache
 from math import cos, sin
 
 from hypothesis import strategies as st
@@ -36,9 +37,11 @@ from drivers.graph_model import (
 from tests.contract.rows import vector
 from tests.contract.tenant import FOUNDED_AT, TICK_US
 
-WRITES = 4
+CLOSINGS = 3
+"""Writes that give facts other ends, one after the other."""
+WRITES = 3 + CLOSINGS
 """Of each group: nodes, facts, more facts, facts with other ends."""
-QUESTIONS = 12
+QUESTIONS = 60
 
 LABELS = ("Person", "person", "City", "")
 NAMES = ("KNOWS", "knows", "LIKES")
@@ -88,7 +91,8 @@ class Question:
 class World:
     groups: tuple[tuple[tuple[AnyRow, ...], ...], ...]
     """Of each group its writes, of each write its rows."""
-    questions: tuple[Question, ...]
+    questions: tuple[Question, ...] = field(repr=False)
+    """A failure shows the one that failed as a note."""
 
 
 def embedding(kind: Kind, uuid: str, group: int) -> Vector:
@@ -106,6 +110,7 @@ def _attribute_values() -> st.SearchStrategy[AttributeValue]:
     return st.one_of(*(st.sampled_from(values) for values in SCALARS.values()), *lists)
 
 
+@cache
 def _attributes() -> st.SearchStrategy[Attributes]:
     return st.dictionaries(st.sampled_from(ATTRIBUTES), _attribute_values(), max_size=2)
 
@@ -159,14 +164,18 @@ def _group(draw: st.DrawFn, group: int) -> tuple[tuple[AnyRow, ...], ...]:
     ]
     facts = [fact(uuid) for uuid in FACTS[: draw(st.integers(2, len(FACTS)))]]
     half = len(facts) // 2
-    closed = [
-        replace(one, invalid_at=draw(st.sampled_from([t for t in WORLD_TIMES if t > one.valid_at])))
-        for one in facts
-        if draw(st.booleans())
+    closings = [
+        tuple(
+            replace(one, invalid_at=draw(st.sampled_from([t for t in WORLD_TIMES if t > one.valid_at])))
+            for one in facts
+            if draw(st.booleans())
+        )
+        for _ in range(CLOSINGS)
     ]
-    return (*entities, *episodes, *communities), tuple(facts[:half]), tuple(facts[half:]), tuple(closed)
+    return (*entities, *episodes, *communities), tuple(facts[:half]), tuple(facts[half:]), *closings
 
 
+@cache
 @st.composite
 def _time(draw: st.DrawFn, kind: Kind) -> TimeCondition:
     fields = [TimeField.CREATED_AT]
@@ -182,6 +191,7 @@ def _time(draw: st.DrawFn, kind: Kind) -> TimeCondition:
     return TimeCondition(field, draw(st.just(OPEN_START) | times), draw(st.just(OPEN_END) | times))
 
 
+@cache
 @st.composite
 def _attribute(draw: st.DrawFn) -> AttributeCondition:
     name = draw(st.sampled_from(ATTRIBUTES))
@@ -199,6 +209,7 @@ def _attribute(draw: st.DrawFn) -> AttributeCondition:
             return AttributeCondition(name, test, tuple(values))
 
 
+@cache
 @st.composite
 def _filter(draw: st.DrawFn, kind: Kind) -> RowFilter:
     """Of the parts that the kind has each with a small chance: of many at once nothing passes."""
@@ -235,6 +246,7 @@ def _filter(draw: st.DrawFn, kind: Kind) -> RowFilter:
     return wanted
 
 
+@cache
 @st.composite
 def _question(draw: st.DrawFn) -> Question:
     kind = draw(st.sampled_from((Kind.FACT, Kind.FACT, Kind.ENTITY, Kind.EPISODE, Kind.COMMUNITY)))

@@ -24,7 +24,7 @@ from drivers.graph_model import (
     Vector,
 )
 from drivers.row_codec import kind_of
-from gateway.search.analyzer import analyze
+from gateway.search.analyzer import row_terms
 from gateway.writes.row_text import indexed_text
 
 type Canonical = tuple[str, ...]
@@ -123,8 +123,8 @@ def analysed(row: AnyRow) -> AnyRow:
     """The row with the terms that the planner gives it."""
     if not isinstance(row, Entity | Episode | Community | Fact):
         return row
-    terms = analyze(indexed_text(row))
-    return replace(row, terms=" ".join(terms), term_count=len(terms))
+    terms = row_terms(indexed_text(row))
+    return replace(row, terms=terms.text, term_count=terms.count)
 
 
 def canonical(row: AnyRow) -> Canonical:

@@ -11,7 +11,7 @@ from drivers.graph_model import AnyRow, Kind, Vector
 from drivers.reads import ROWS_PER_READ_MAX, Anchor, Changes, ListCursor, ListOrder, ListQuery, RowsRead
 from drivers.row_codec import term_count_of
 from drivers.write_plan import Images, WriteOutcome, WritePlan, WriteStatus
-from gateway.search.analyzer import analyze
+from gateway.search.analyzer import row_terms
 from gateway.writes import planner
 from gateway.writes.intent import RowChange, WriteIntent, WriteMode
 from tests.contract.rows import Canonical, canonical
@@ -84,7 +84,7 @@ class Tenant:
 
     def plan_from(self, intent: WriteIntent, images: Images) -> WritePlan:
         self.now += TICK_US
-        drafted = planner.draft(intent, images, analyze, embeds=False, models=MODELS)
+        drafted = planner.draft(intent, images, row_terms, embeds=False, models=MODELS)
         return planner.finish(drafted, {}, self.epoch, self.now, f"result of {intent.op_id}")
 
     async def plan(self, intent: WriteIntent) -> WritePlan:

@@ -1,6 +1,9 @@
 """One hop along the graph, bounded per entity."""
 
-from drivers.graph_model import Community, Kind, Membership
+from dataclasses import replace
+
+from drivers.filters import NO_FILTER, RowFilter
+from drivers.graph_model import Community, EpisodeSource, Kind, Membership
 from drivers.search_reads import ExpandedEdge, ExpandQuery, ExpandRead
 from tests.contract.conftest import OpenTenant
 from tests.contract.rows import entity, episode, fact, mention, new_uuid, uuids
@@ -159,3 +162,46 @@ async def test_a_call_is_bounded_in_all(tenant: Tenant) -> None:
     assert await found(5, 3) == (ordered[:3], True)
     assert await found(4, 10) == (ordered[:4] + ordered[5:9], True)
     assert await found(4, 1) == (ordered[:1], True)
+
+
+async def test_what_edges_lead_to_is_filtered_before_the_bound(tenant: Tenant) -> None:
+    """Entities by label at the other ends of a hub's facts, episodes by source behind its mentions and the
+    entities of an episode: as many as the bound, whatever newer edges lead elsewhere; with a filter of the
+    edges beside it, both hold."""
+    hub = replace(entity("hub"), labels=("Old",))
+    old = [replace(entity("old"), labels=("Old",), uuid=at) for at in uuids(3)]
+    new = [entity("new", at=at) for at in uuids(5)]
+    written = [replace(episode("json"), source=EpisodeSource.JSON) for _ in range(2)]
+    said = [episode("text") for _ in range(4)]
+    loop = fact(hub.uuid, hub.uuid)
+    await tenant.write(hub, *old, *new, *written, *said, loop)
+    kept = [fact(hub.uuid, one.uuid, at=at) for one, at in zip(old, uuids(3), strict=True)]
+    await tenant.write(*kept, *(mention(one.uuid, hub.uuid) for one in written))
+    then = max(row.created_at for row in await tenant.listed(Kind.FACT))
+    await tenant.write(fact(old[0].uuid, hub.uuid, "later"))
+    others = [fact(one.uuid, hub.uuid) for one in new]
+    await tenant.write(*others, *(mention(one.uuid, hub.uuid) for one in said))
+    labelled = RowFilter(labels_any=("Old",))
+
+    async def found(along: Kind, wanted: RowFilter, far: RowFilter, most: int, *at: str) -> tuple[int, bool]:
+        origin = Kind.ENTITY if hub.uuid in at else Kind.EPISODE
+        query = ExpandQuery(tenant.ref.group_id, "", at, along, most, wanted, origin, far_filter=far)
+        read = await tenant.driver.expand([query], soon())
+        return len(_uuids(tenant, read)), tenant.ref.group_id in read.cut
+
+    assert await found(Kind.FACT, NO_FILTER, labelled, 5, hub.uuid) == (5, False)
+    assert await found(Kind.FACT, NO_FILTER, labelled, 4, hub.uuid) == (4, True)
+    assert await found(Kind.FACT, RowFilter(known_at=then), labelled, 4, hub.uuid) == (4, False)
+    assert await found(Kind.FACT, NO_FILTER, RowFilter(uuids=(old[1].uuid,)), 1, hub.uuid) == (1, False)
+    assert await found(Kind.FACT, NO_FILTER, RowFilter(labels_none=("Old",)), 9, hub.uuid) == (5, False)
+    # An edge between two of the named ones comes if it leads to one that passes.
+    assert await found(Kind.FACT, NO_FILTER, RowFilter(uuids=(old[1].uuid,)), 9, hub.uuid, old[1].uuid) == (
+        1,
+        False,
+    )
+    json = RowFilter(sources=(EpisodeSource.JSON,))
+    assert await found(Kind.MENTION, NO_FILTER, json, 2, hub.uuid) == (2, False)
+    assert await found(Kind.MENTION, RowFilter(known_at=then), json, 1, hub.uuid) == (1, True)
+    assert await found(Kind.MENTION, RowFilter(known_at=then - 1), json, 1, hub.uuid) == (0, False)
+    assert await found(Kind.MENTION, NO_FILTER, labelled, 2, said[0].uuid) == (1, False)
+    assert await found(Kind.MENTION, NO_FILTER, RowFilter(names=("x",)), 2, said[0].uuid) == (0, False)

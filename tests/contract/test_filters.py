@@ -9,6 +9,7 @@ import os
 import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from hypothesis import HealthCheck, given, note, settings
 from drivers.contract import ShardDriver
 from drivers.fence import Fence, FenceState, GroupRef
 from drivers.filters import matches
-from drivers.graph_model import TEXT_KINDS, Fact, Kind, TextRow, Vector
+from drivers.graph_model import TEXT_KINDS, AnyTextRow, Fact, Kind, TextRow, Vector
 from drivers.row_key import RowKey
 from drivers.search_reads import ExpandQuery, KeywordQuery, SemanticQuery
 from tests.contract.filter_worlds import ENTITIES, Question, World, worlds
@@ -28,8 +29,26 @@ from tests.contract.tenant import Tenant, soon
 EXAMPLES = 12
 FACTOR = int(os.environ.get("GRAPHGATE_EXAMPLES", "1"))
 
-type Stored = Sequence[Mapping[RowKey, TextRow | Fact]]
+type Stored = Sequence[Mapping[RowKey, AnyTextRow]]
 """By group: its rows of one kind, without vectors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What one write left behind of a group's facts, read before the next one."""
+
+    at: int
+    """System time of the write."""
+    ends: Mapping[str, tuple[int, int]]
+    """By uuid: invalid_at and expired_at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    tenants: Sequence[Tenant]
+    history: Mapping[str, Sequence[Known]]
+    """By group_id, oldest first."""
+
 
 _run = secrets.token_hex(4)
 _numbers = itertools.count()
@@ -49,18 +68,23 @@ def _told(request: pytest.FixtureRequest) -> Iterator[None]:
             reporter.write_line(f"filter cases compared with brute force: {told}")
 
 
-async def _written(driver: ShardDriver, world: World) -> list[Tenant]:
+async def _written(driver: ShardDriver, world: World) -> Written:
     """Groups whose names differ in case alone."""
     number = next(_numbers)
     tenants: list[Tenant] = []
+    history: dict[str, list[Known]] = {}
     for name, writes in zip(("g", "G"), world.groups, strict=True):
         ref = GroupRef(f"oracle-{_run}-{number}-{name}")
         await driver.create_fence(Fence(ref.group_id, 1, FenceState.OPEN), soon())
         tenant = Tenant(driver, ref)
+        history[ref.group_id] = []
         for rows in filter(None, writes):
             await tenant.write(*rows)
+            facts = (await _stored(tenant, Kind.FACT)).values()
+            ends = {fact.uuid: (fact.invalid_at, fact.expired_at) for fact in facts if isinstance(fact, Fact)}
+            history[ref.group_id].append(Known(tenant.now, ends))
         tenants.append(tenant)
-    return tenants
+    return Written(tenants, history)
 
 
 @pytest.mark.timeout(120 * FACTOR)
@@ -74,8 +98,10 @@ async def _written(driver: ShardDriver, world: World) -> list[Tenant]:
 )
 @given(world=worlds())
 async def test_engines_filter_as_brute_force_does(driver: ShardDriver, world: World) -> None:
-    """Semantic, keyword and graph search with any filter find what a look at every row finds."""
-    tenants = await _written(driver, world)
+    """Semantic, keyword and graph search with any filter find what a look at every row finds; what was known
+    at a time is what a look at that time found."""
+    written = await _written(driver, world)
+    tenants = written.tenants
     rows = {
         (group, kind): await _stored(tenant, kind)
         for group, tenant in enumerate(tenants)
@@ -91,31 +117,53 @@ async def test_engines_filter_as_brute_force_does(driver: ShardDriver, world: Wo
         note(f"{question}")
         asked = [tenants[group] for group in question.groups]
         stored: Stored = [rows[group, question.kind] for group in question.groups]
-        await _semantic_is_right(asked, stored, vectors, question)
-        await _keyword_is_right(asked, stored, question)
+        passing = _passing(stored, written.history, question)
+        await _semantic_is_right(asked, passing, vectors, question)
+        await _keyword_is_right(asked, stored, passing, question)
         if question.kind is Kind.FACT:
-            await _expand_is_right(asked, stored, question)
+            await _expand_is_right(asked, passing, question)
 
 
-async def _stored(tenant: Tenant, kind: Kind) -> dict[RowKey, TextRow | Fact]:
+async def _stored(tenant: Tenant, kind: Kind) -> dict[RowKey, AnyTextRow]:
     rows = await tenant.listed(kind)
     return {RowKey(tenant.ref.group_id, row.uuid): row for row in rows if isinstance(row, TextRow | Fact)}
 
 
-def _passing(stored: Stored, question: Question) -> dict[RowKey, TextRow | Fact]:
-    return {
-        key: row
-        for rows in stored
-        for key, row in rows.items()
-        if matches(row, question.filter)  # pyright: ignore[reportArgumentType]
-    }
+def _passing(
+    stored: Stored, history: Mapping[str, Sequence[Known]], question: Question
+) -> dict[RowKey, AnyTextRow]:
+    """Rows that pass as they were then, which is those that pass by the changes that they remember."""
+    known_at = question.filter.known_at
+    untimed = replace(question.filter, known_at=None)
+    passing: dict[RowKey, AnyTextRow] = {}
+    for key, row in itertools.chain(*(rows.items() for rows in stored)):
+        then = row if known_at is None else _as_known(row, history[key.group_id], known_at)
+        passes = then is not None and matches(then, untimed)
+        assert passes == matches(row, question.filter), (row, then)
+        if passes:
+            passing[key] = row
+    return passing
+
+
+def _as_known(row: AnyTextRow, history: Sequence[Known], known_at: int) -> AnyTextRow | None:
+    """None: it was not there."""
+    if not isinstance(row, Fact):
+        return row if row.created_at <= known_at else None
+    ends = next((known.ends for known in reversed(history) if known.at <= known_at), {})
+    if row.uuid not in ends:
+        return None
+    invalid_at, expired_at = ends[row.uuid]
+    return replace(row, invalid_at=invalid_at, expired_at=expired_at)
 
 
 async def _semantic_is_right(
-    asked: Sequence[Tenant], stored: Stored, vectors: Mapping[RowKey, Vector], question: Question
+    asked: Sequence[Tenant],
+    passing: Mapping[RowKey, AnyTextRow],
+    vectors: Mapping[RowKey, Vector],
+    question: Question,
 ) -> None:
     query = vector([1.0, 0.2])
-    found = [(key, vectors[key].astype(np.float64)) for key in _passing(stored, question) if key in vectors]
+    found = [(key, vectors[key].astype(np.float64)) for key in passing if key in vectors]
     ranked = sorted((-float(one @ query.astype(np.float64)), key) for key, one in found)
     read = await asked[0].driver.semantic(
         [tenant.ref for tenant in asked],
@@ -126,11 +174,13 @@ async def _semantic_is_right(
     _cases["semantic"] += 1
 
 
-async def _keyword_is_right(asked: Sequence[Tenant], stored: Stored, question: Question) -> None:
-    def has(row: TextRow | Fact, *terms: str) -> bool:
+async def _keyword_is_right(
+    asked: Sequence[Tenant], stored: Stored, passing: Mapping[RowKey, AnyTextRow], question: Question
+) -> None:
+    def has(row: AnyTextRow, *terms: str) -> bool:
         return not set(terms).isdisjoint(row.terms.split(" "))
 
-    expected = {key for key, row in _passing(stored, question).items() if has(row, *question.terms)}
+    expected = {key for key, row in passing.items() if has(row, *question.terms)}
     read = await asked[0].driver.keyword(
         [tenant.ref for tenant in asked],
         KeywordQuery(question.kind, question.terms, question.limit, question.filter),
@@ -146,22 +196,23 @@ async def _keyword_is_right(asked: Sequence[Tenant], stored: Stored, question: Q
     _cases["keyword"] += 1
 
 
-async def _expand_is_right(asked: Sequence[Tenant], stored: Stored, question: Question) -> None:
+async def _expand_is_right(
+    asked: Sequence[Tenant], passing: Mapping[RowKey, AnyTextRow], question: Question
+) -> None:
     start = ENTITIES[:2]
     queries = [
         ExpandQuery(tenant.ref.group_id, "", start, Kind.FACT, question.limit, question.filter)
         for tenant in asked
     ]
     read = await asked[0].driver.expand(queries, soon())
-    passing = [row for row in _passing(stored, question).items() if isinstance(row[1], Fact)]
-    passing.sort(key=lambda item: (-item[1].created_at, item[0].uuid))
+    newest_first = sorted(passing.items(), key=lambda item: (-item[1].created_at, item[0].uuid))
     for tenant in asked:
         expected: set[str] = set()
         cut = False
         for entity in start:
             hanging = [
                 fact.uuid
-                for key, fact in passing
+                for key, fact in newest_first
                 if isinstance(fact, Fact)
                 and key.group_id == tenant.ref.group_id
                 and entity in (fact.source_uuid, fact.target_uuid)

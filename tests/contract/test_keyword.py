@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 
 from drivers.fence import GroupRef
+from drivers.filters import NO_FILTER, RowFilter
 from drivers.graph_model import TEXT_KINDS, AnyRow, Community, Kind
 from drivers.search_reads import KeywordQuery, KeywordRead
-from gateway.search.analyzer import TOKEN_BYTES_MAX, analyze
+from gateway.search.analyzer import TOKEN_BYTES_MAX, analyze, row_terms
 from tests.contract.conftest import OpenTenant
 from tests.contract.rows import analysed, entity, episode, fact, new_uuid
 from tests.contract.tenant import Tenant, soon
@@ -89,12 +90,14 @@ async def test_terms_match_exactly(tenant: Tenant) -> None:
     ],
 )
 async def test_every_token_of_a_text_finds_it(tenant: Tenant, text: str) -> None:
-    """Whatever the script, each token that the analyser makes of a text finds the text."""
+    """Whatever the script, each token that the analyser makes of a text finds the text, and so does each
+    single letter of a text without spaces."""
     row = entity(text)
     await tenant.write(row, entity("beside"))
-    for token in set(analyze(text)):
+    stored = row_terms(text).text.split(" ")
+    assert set(analyze(text)) <= set(stored)
+    for token in set(stored):
         assert _found(await _search(tenant, token)) == [row.uuid], token
-    assert analyze(text)
 
 
 async def test_the_longest_tokens_are_kept_apart(tenant: Tenant) -> None:
@@ -135,6 +138,24 @@ async def test_a_row_with_more_of_the_terms_is_among_the_candidates(tenant: Tena
     await tenant.write(best, *(entity(f"found {filler} {n}") for n in range(30)))
     read = await _search(tenant, "rare", "wording", "found", limit=1)
     assert _found(read) == [best.uuid]
+
+
+@pytest.mark.parametrize("filtered", [False, True])
+async def test_rows_whose_text_is_too_much_are_left_out_and_said_to_be(
+    tenant: Tenant, filtered: bool
+) -> None:
+    """Hits come until their text together is as long as it may be, one at least; what was left out is told
+    and is counted all the same."""
+    rows = [entity(f"zebra {'stripe ' * 40}", labels=("Animal",)) for _ in range(3)]
+    await tenant.write(*rows)
+    wanted = RowFilter(labels_any=("Animal",)) if filtered else NO_FILTER
+    length = len(analysed(rows[0]).terms)  # pyright: ignore[reportAttributeAccessIssue]
+    for chars_max, found in ((1, 1), (length, 1), (3 * length - 1, 2), (3 * length, 3)):
+        query = KeywordQuery(Kind.ENTITY, ("zebra",), 100, wanted, chars_max=chars_max)
+        read = await tenant.driver.keyword([tenant.ref], query, soon())
+        assert (len(read.hits), read.complete) == (found, found == 3)
+        assert set(_found(read)) <= {row.uuid for row in rows}
+        assert read.document_frequency == {"zebra": 3}
 
 
 async def test_sixty_four_terms(tenant: Tenant) -> None:

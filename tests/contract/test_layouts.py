@@ -271,3 +271,17 @@ async def test_a_list_that_may_miss_rows_says_so(world: World, monkeypatch: pyte
         assert len(found.keyword) == 50
         few = await world.search(layout, Kind.FACT, "word59 nothing", 5)
         assert few.keyword_exact
+
+
+async def test_a_list_of_rows_with_too_much_text_says_so(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Past the bound of text there are rows with their true scores, and the list is marked."""
+    monkeypatch.setattr(candidates, "KEYWORD_CHARS_MAX", 500)
+    text = QUERIES[1]
+    scores = dict(world.ranked(Kind.FACT, text))
+    for layout in ("f", "n", "m"):
+        found = await world.search(layout, Kind.FACT, text, 50)
+        assert not found.keyword_exact
+        assert 0 < len(found.keyword) < 50
+        assert all(scores[row.key] == row.score for row in found.keyword)

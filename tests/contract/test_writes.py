@@ -232,7 +232,7 @@ async def test_the_largest_write_is_one_atomic_write(tenant: Tenant) -> None:
 
 
 async def test_a_write_that_would_hold_the_shard_is_refused(tenant: Tenant) -> None:
-    """By its weight, rows and KiB of terms, with nothing written; a single row of any size passes."""
+    """By its weight, rows and what is in them, with nothing written; a single row of any size passes."""
     weight_max = tenant.driver.write_weight_max
     if not weight_max:
         pytest.skip("this engine serves others while it applies a write")

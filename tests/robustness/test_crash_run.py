@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.embedded.processes import pids_inside
+from tests.robustness.report.figures import goals_missed
 from tests.unit.gateway.cli.command import start_graphgate
 
 SECONDS = 25
@@ -38,3 +39,10 @@ async def test_every_promise_holds_while_everything_is_killed(tmp_path: Path, ne
     assert (tmp_path / "run" / "journal.jsonl").is_file()
     assert f"--seed {SEED}" in report.decode()
     assert pids_inside(tmp_path) == set()
+
+
+def test_a_run_says_which_goals_it_missed() -> None:
+    """Nothing lost in a run without kills or writes proves nothing; a short run is held to its share."""
+    counts: dict[str, object] = {"kills": 10, "acked": 1_000, "availability": 0.9699}
+    assert goals_missed(counts, 120) == ["kills", "acked", "availability"]
+    assert goals_missed(counts | {"availability": 0.97}, 60) == []

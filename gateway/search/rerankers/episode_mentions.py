@@ -12,12 +12,14 @@ ENTITIES_PER_READ_MAX = 100
 """Whose mentions are counted at once."""
 
 
-def by_mentions(candidates: Sequence[Candidate], mentions: Mapping[RowKey, int]) -> Reranking:
-    """Of a fact its episodes count, of an entity the `mentions` that were counted."""
+def by_mentions(
+    candidates: Sequence[Candidate], mentions: Mapping[RowKey, int], *, cut: bool = False
+) -> Reranking:
+    """Of a fact its episodes count, of an entity the `mentions` that were counted; `cut`: some were not."""
 
     def score(candidate: Candidate) -> float:
         if isinstance(candidate.row, Fact):
             return float(len(candidate.row.episodes))
         return float(mentions.get(candidate.key, 0))
 
-    return by_score(candidates, score)
+    return by_score(candidates, score, cut=cut)

@@ -25,10 +25,12 @@ class Reranking:
     report: RerankReport
 
 
-def by_score(candidates: Sequence[Candidate], score: Callable[[Candidate], float]) -> Reranking:
-    """Equal scores keep the order of the fusion."""
+def by_score(
+    candidates: Sequence[Candidate], score: Callable[[Candidate], float], *, cut: bool = False
+) -> Reranking:
+    """Equal scores keep the order of the fusion. `cut`: see RerankReport."""
     rows = [RankedRow(candidate.key, score(candidate)) for candidate in candidates]
-    return Reranking(sorted(rows, key=lambda row: -row.score), RerankReport(reranked=True))
+    return Reranking(sorted(rows, key=lambda row: -row.score), RerankReport(reranked=True, cut=cut))
 
 
 def unchanged(candidates: Sequence[Candidate], reason: str) -> Reranking:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from neo4j import AsyncDriver
 
 from drivers.errors import GraphgateError
 from drivers.example_group import placeholder, read_example
@@ -11,14 +12,21 @@ from drivers.fence import GroupRef
 from drivers.neo4j import Neo4jDriver, Neo4jSettings
 from drivers.neo4j.plans import Neo4jPlans
 from drivers.neo4j.query_shapes import query_shapes
-from drivers.query_plan import index_states, judge
-from tests.contract.neo4j_specific.conftest import OpenGroup
+from drivers.neo4j.schema_rules import RULES
+from drivers.query_plan import READY, index_states, judge
+from tests.contract.neo4j_specific.conftest import OpenGroup, ask
 from tests.contract.rows import one_of_each, vector
-from tests.contract.tenant import soon
+from tests.contract.tenant import schema_time, soon
 from tests.engines import Neo4jServer
 
 ANY = GroupRef("any")
 SHAPES = {shape.name: shape for shape in query_shapes(placeholder(ANY.group_id))}
+
+
+PLANNED_FAST = [
+    name for name in SHAPES if name != "images" and not name.startswith("write-") and "filtered" not in name
+]
+"""Without a compiled plan to fall back on, a large statement takes seconds to plan."""
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +71,37 @@ async def test_the_loss_of_an_index_is_seen(plans: Neo4jPlans, name: str) -> Non
     verdict = judge(shape, await plans.explain(ANY, without, soon(), profile=False), {})
     assert [use.name for use in verdict.indexes if not use.holds] == [shape.indexes[0]]
     assert any("Scan" in fault for fault in verdict.faults)
+
+
+async def test_statements_fail_by_the_indexes_that_are_dropped(
+    neo4j: Neo4jDriver, beside: AsyncDriver, plans: Neo4jPlans
+) -> None:
+    """With every second index dropped, of each statement exactly those that it lost fail, by a scan in its
+    plan or, of a full-text index, by the schema's state, and statements that lost none hold: no other index
+    takes the place of the one that is named."""
+    lost_rules = RULES[1::2]
+    dropped = {rule.name for rule in lost_rules}
+    try:
+        for rule in lost_rules:
+            form = "CONSTRAINT" if rule.form == "unique" else "INDEX"
+            await ask(beside, f"DROP {form} {rule.engine_name}")
+        states = index_states(await neo4j.describe_schema(soon()))
+        assert {name for name, state in states.items() if state != READY} == dropped
+        found = {
+            name: await plans.explain(ANY, SHAPES[name], schema_time(), profile=False)
+            for name in PLANNED_FAST
+        }
+    finally:
+        await neo4j.ensure_schema(schema_time())
+    # A plan does not tell whether the full-text index is there that it calls for.
+    of_text = {name: state for name, state in states.items() if name.startswith("fulltext:")}
+    for name, plan in found.items():
+        shape = SHAPES[name]
+        verdict = judge(shape, plan, of_text)
+        lost = dropped.intersection(shape.indexes)
+        assert {use.name for use in verdict.indexes if not use.holds} == lost, name
+        assert any("Scan" in fault for fault in verdict.faults) == bool(lost - of_text.keys()), verdict
+        assert verdict.holds == (not lost), verdict
 
 
 async def test_profiles_have_figures_and_leave_nothing(

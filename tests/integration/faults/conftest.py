@@ -36,6 +36,7 @@ async def fault_world(fault_fleet: Fleet) -> AsyncIterator[World]:
 @pytest.fixture
 async def world(fault_world: World) -> AsyncIterator[World]:
     """Healthy before and after the test."""
+    await eventually(fault_world.all_well, 60.0)
     yield fault_world
     fault_world.embedder.released.set()
     for proxy in fault_world.fleet.proxies.values():

@@ -1,6 +1,7 @@
 """Writes whose answer is lost: what a retry with the same request_id does, whatever happened in between."""
 
 import asyncio
+from collections.abc import Awaitable
 from contextlib import AsyncExitStack
 from typing import LiteralString, cast
 
@@ -8,7 +9,7 @@ import grpc
 import pytest
 from neo4j import AsyncGraphDatabase
 
-from graphgate.v1 import graph_service_pb2
+from graphgate.v1 import graph_pb2, graph_service_pb2, ingest_service_pb2
 from tests.eventually import eventually
 from tests.fault_proxy import Strike
 from tests.integration.faults import marker
@@ -37,21 +38,33 @@ class LostWrite:
         )
 
     async def lose(self, strike: Strike) -> Refusal:
-        """Sends it; with LOSE_ANSWER the connection ends once the engine has applied it."""
-        trap = self.world.proxy(self.shard).trap(self.name, strike)
-        sending = asyncio.create_task(shard_refusal(self.send(), self.shard))
-        await asyncio.wait_for(trap.sprung.wait(), PATIENT_S)
-        if strike is Strike.LOSE_ANSWER:
-            await eventually(self.applied)
-            trap.cut()
-        return await sending
+        return await refusal_of(self.world, self.shard, self.name, strike, self.send())
 
     async def applied(self) -> int:
-        return await marker.count_of_entities(self.world.fleet.processes[self.shard], self.name)
+        return await applied(self.world, self.shard, self.name)
 
     async def overwrite(self, name: str) -> None:
         await eventually(lambda: self.world.links()[self.shard].problem is None)
         await self.world.write(self.group, name, uuid=self.uuid)
+
+
+async def refusal_of(
+    world: World, shard: str, name: str, strike: Strike, attempt: Awaitable[object]
+) -> Refusal:
+    """Of the write of an entity of this name; with LOSE_ANSWER the connection ends once the engine has
+    applied it."""
+    trap = world.proxy(shard).trap(name, strike)
+    sending = asyncio.create_task(shard_refusal(attempt, shard))
+    await asyncio.wait_for(trap.sprung.wait(), PATIENT_S)
+    if strike is Strike.LOSE_ANSWER:
+        await eventually(lambda: applied(world, shard, name))
+        trap.cut()
+    return await sending
+
+
+async def applied(world: World, shard: str, name: str) -> int:
+    """Entities of this name at the engine."""
+    return await marker.count_of_entities(world.fleet.processes[shard], name)
 
 
 @SHARDS
@@ -112,6 +125,35 @@ async def test_a_connection_that_ends_while_the_engine_writes(world: World, shar
         assert {(await lost.send()).version for _ in range(2)} == {attempt + 2}
         names.append(lost.name)
     assert await world.names(group) == sorted(["first", *names])
+
+
+@SHARDS
+async def test_the_id_in_the_error_is_enough_for_a_retry(world: World, shard: str) -> None:
+    """Sent without a request_id, applied, answer lost: the same under the op id of the error is a retry. It
+    gets the first answer, with the uuids that the gateway made, and nothing is written twice."""
+    group = await world.new_group(shard)
+    name, told = f"lost {new_uuid()}", f"told {new_uuid()}"
+    written = graph_service_pb2.WriteGraphRequest(group_id=group, entities=[graph_pb2.Entity(name=name)])
+    added = ingest_service_pb2.AddEpisodeRequest(
+        group_id=group,
+        episode=graph_pb2.Episode(content="It was told."),
+        mode=ingest_service_pb2.EXTRACTION_MODE_PROVIDED,
+        entities=[graph_pb2.Entity(name=told)],
+    )
+    graph, ingest = world.client.graph, world.client.ingest
+    sent = graph.WriteGraph(written, timeout=PATIENT_S)
+    written.request_id = (await refusal_of(world, shard, name, Strike.LOSE_ANSWER, sent)).metadata["op_id"]
+    await eventually(lambda: world.links()[shard].problem is None)
+    first = await graph.WriteGraph(written, timeout=PATIENT_S)
+    sent = ingest.AddEpisode(added, timeout=PATIENT_S)
+    added.request_id = (await refusal_of(world, shard, told, Strike.LOSE_ANSWER, sent)).metadata["op_id"]
+    await eventually(lambda: world.links()[shard].problem is None)
+    second = await ingest.AddEpisode(added, timeout=PATIENT_S)
+    assert (first.version, second.version) == (2, 3)
+    assert all(row.created for row in (*first.rows, *second.rows))
+    assert await world.names(group) == sorted(["first", name, told])
+    asked = graph_service_pb2.GetEntityRequest(group_id=group, uuid=first.rows[0].uuid)
+    assert (await graph.GetEntity(asked, timeout=PATIENT_S)).entity.name == name
 
 
 async def test_a_commit_while_neo4j_stops_is_settled_by_a_retry(world: World) -> None:

@@ -42,6 +42,7 @@ from tests.fault_proxy import FaultProxy
 from tests.integration.faults.engines import TunedNeo4j, beside
 from tests.integration.gateway.calls import Refusal, refused
 from tests.integration.gateway.conftest import Client
+from tests.integration.gateway.leaks import leaks_in
 
 CALL_S = 1.0
 """Deadline of calls that are expected to fail."""
@@ -237,6 +238,8 @@ async def shard_refusal(attempt: Awaitable[object], shard_id: str) -> Refusal:
     the shard, and when to come again if that may help."""
     refusal = await refused(attempt)
     assert refusal.metadata.get("shard") == shard_id, (refusal.code, refusal.text, refusal.metadata)
+    told = " ".join((refusal.text, *refusal.metadata.values()))
+    assert not leaks_in(told), told
     if refusal.code is grpc.StatusCode.UNAVAILABLE and refusal.metadata["retryable"] == "true":
         assert refusal.retry_delay_s, refusal.text
     return refusal

@@ -91,12 +91,13 @@ def new_group() -> Callable[[], str]:
     return lambda: f"group-{secrets.token_hex(6)}"
 
 
-async def group_on(client: Client, engine: str) -> str:
+async def group_on(client: Client, engine: str, first: graph_pb2.Entity | None = None) -> str:
     """A new group that lives on the engine, with one entity so that it exists."""
+    entity = graph_pb2.Entity(name="First") if first is None else first
     for _ in range(100):
         group_id = f"group-{secrets.token_hex(6)}"
         await client.graph.WriteGraph(
-            graph_service_pb2.WriteGraphRequest(group_id=group_id, entities=[graph_pb2.Entity(name="First")])
+            graph_service_pb2.WriteGraphRequest(group_id=group_id, entities=[entity])
         )
         described = await client.graph.GetGroup(graph_service_pb2.GetGroupRequest(group_id=group_id))
         if described.group.shard.startswith(engine.lower()):

@@ -63,7 +63,7 @@ async def test_limits_are_named_with_their_values(client: Client, group: str) ->
     assert refusal.violations["rows"] == "has 2001 rows, at most 2000 are allowed (rows_per_write_max)"
     uuids = graph_service_pb2.BatchGetFactsRequest(group_id=group, uuids=[new_uuid()] * 1_001)
     refusal = await refused(client.graph.BatchGetFacts(uuids))
-    assert refusal.violations["uuids"] == "has 1001 items, at most 1000 are allowed"
+    assert refusal.violations["uuids"] == "has 1001 items, at most 1000 are allowed (uuids_max)"
     message = graph_service_pb2.WriteGraphRequest(
         group_id=group, episodes=[graph_pb2.Episode(content="x" * 900_000)] * 20
     )

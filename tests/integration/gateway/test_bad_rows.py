@@ -133,7 +133,8 @@ async def test_nodes_that_edges_need_are_named_and_nothing_is_written(client: Cl
     )
     refusal = await refused(client.ingest.AddEpisode(added))
     assert (refusal.code, refusal.reason) == (Code.FAILED_PRECONDITION, "ENDPOINT_MISSING")
-    assert set(refusal.metadata["uuids"].split(",")) <= {missing, saga}
+    assert set(refusal.metadata["uuids"].split(",")) == {missing, saga}
+    assert set(refusal.metadata["kind"].split(",")) == {"ENTITY", "SAGA"}
     assert await version_of(client, group) == version
     for uuids, get in (
         ([there], client.graph.BatchGetEntities),
@@ -144,3 +145,40 @@ async def test_nodes_that_edges_need_are_named_and_nothing_is_written(client: Cl
         name = get._method.decode().rpartition("/")[2]  # type: ignore[attr-defined]
         request = getattr(graph_service_pb2, f"{name}Request")(group_id=group, uuids=uuids)
         assert list((await get(request)).missing_uuids) == uuids, name
+
+
+async def test_a_row_given_twice_is_named_where_it_is_given_again(client: Client, group: str) -> None:
+    """The later row's own field, not a kind: a program can mark what its user has to mend. Edges that their
+    ends identify are named as a whole."""
+    uuid, other = new_uuid(), new_uuid()
+    row, mention = (
+        graph_pb2.Entity(uuid=uuid, name="A"),
+        graph_pb2.Mention(episode_uuid=other, entity_uuid=uuid),
+    )
+    fact = graph_pb2.Fact(uuid=other, source_uuid=uuid, target_uuid=uuid, name="N")
+    written = graph_service_pb2.WriteGraphRequest(
+        group_id=group, entities=[graph_pb2.Entity(name="B"), row, row], mentions=[mention, mention]
+    )
+    refusal = await refused(client.graph.WriteGraph(written))
+    assert refusal.fields == ["entities[2].uuid", "mentions[1]"]
+    assert "entities[1]" in refusal.violations["entities[2].uuid"]
+    assert "mentions[0]" in refusal.violations["mentions[1]"]
+    added = ingest_service_pb2.AddEpisodeRequest(
+        group_id=group,
+        episode=graph_pb2.Episode(content="E"),
+        mode=ingest_service_pb2.EXTRACTION_MODE_PROVIDED,
+        entities=[row, row],
+        facts=[fact, fact],
+    )
+    assert (await refused(client.ingest.AddEpisode(added))).fields == ["entities[1].uuid", "facts[1].uuid"]
+
+
+async def test_a_patch_that_empties_a_required_text_names_its_field(client: Client, group: str) -> None:
+    """As a whole row would: the position in the request and the field."""
+    request = graph_service_pb2.WriteGraphRequest(
+        group_id=group,
+        entities=[graph_pb2.Entity(uuid=new_uuid(), name="A"), graph_pb2.Entity(uuid=new_uuid())],
+        mode=graph_service_pb2.WRITE_MODE_PATCH,
+        update_mask=FieldMask(paths=["entities.name"]),
+    )
+    assert (await refused(client.graph.WriteGraph(request))).fields == ["entities[1].name"]

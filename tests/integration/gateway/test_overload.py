@@ -1,6 +1,7 @@
 """More than the gateway can do: it refuses with details, stays small, and serves the others."""
 
 import asyncio
+import json
 import statistics
 import sys
 import time
@@ -26,6 +27,7 @@ CALL_S_MAX = 60.0
 DIRECTORY = "overload"
 CALLS_MAX = 600
 """Places of the gateway under test."""
+BUSY_CONNECTIONS = 4
 FILES_KEPT_MAX = 80
 """More than before: connections to shards, which are kept, and none of the hundreds of clients."""
 OWN_CONNECTION = (("grpc.use_local_subchannel_pool", 1),)
@@ -146,31 +148,56 @@ async def test_two_thousand_calls_at_once_over_200_connections(process: GatewayP
             assert await client.missing() == []
 
 
+@asynccontextmanager
+async def busy_client(process: GatewayProcess, group_id: str, calls: int) -> AsyncGenerator[dict[str, float]]:
+    """A client with so many calls at once on BUSY_CONNECTIONS; filled at the end with what it reports."""
+    busy = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "tests.integration.gateway.busy_client", process.address, group_id),
+        *(str(BUSY_CONNECTIONS), str(calls // BUSY_CONNECTIONS)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    report: dict[str, float] = {}
+    try:
+        assert busy.stdout is not None
+        async with asyncio.timeout(CALL_S_MAX):
+            assert await busy.stdout.readline() == b"running\n"
+        yield report
+        output, _ = await busy.communicate()
+        report.update(json.loads(output))
+    finally:
+        if busy.returncode is None:
+            busy.kill()
+            await busy.wait()
+
+
 async def test_a_busy_client_does_not_push_a_quiet_one_aside(process: GatewayProcess) -> None:
     """One call at a time is never refused and waits no longer than those of one with hundreds at once."""
     async with callers(process, 1) as (quiet,):
         await quiet.write()
         quiet.latencies_s.clear()
-        busy = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "tests.integration.gateway.busy_client", process.address, quiet.group_id),
-            *("4", "120"),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        try:
-            assert busy.stdout is not None
-            async with asyncio.timeout(CALL_S_MAX):
-                assert await busy.stdout.readline() == b"running\n"
+        async with busy_client(process, quiet.group_id, 480) as busy:
             for _ in range(40):
                 await quiet.read()
-            output, _ = await busy.communicate()
-        finally:
-            if busy.returncode is None:
-                busy.kill()
-                await busy.wait()
-        assert median_s(quiet.latencies_s) < 1.5 * float(output)
+        assert busy["refusals"] == 0
+        assert median_s(quiet.latencies_s) < 1.5 * busy["median_s"]
         assert quiet.refusals == []
+
+
+async def test_a_client_past_the_places_does_not_push_a_quiet_one_aside(process: GatewayProcess) -> None:
+    """One client with more calls at once than the gateway has places comes again for each that is refused.
+    Another with one call at a time may be refused while every place is taken, and still gets its answers
+    earlier than that one."""
+    async with callers(process, 1) as (quiet,):
+        await quiet.write()
+        quiet.latencies_s.clear()
+        async with busy_client(process, quiet.group_id, CALLS_MAX + 200) as busy:
+            for _ in range(40):
+                await quiet.read()
+        assert busy["refusals"] > 0
+        assert median_s(quiet.latencies_s) < busy["median_s"]
+        assert {refusal.reason for refusal in quiet.refusals} <= {"TOO_MANY_CALLS"}
 
 
 async def test_answers_that_nobody_reads_are_bounded(process: GatewayProcess) -> None:

@@ -140,9 +140,17 @@ async def test_a_partial_answer_says_what_is_missing_and_why(rig: Rig, slow_shar
 
 
 async def test_less_than_the_minimum_coverage_fails(rig: Rig, slow_shard: None) -> None:
-    """A caller that needs all but a few groups gets an error, not a thin answer."""
+    """A caller that needs all but a few groups gets an error that says what is missing, not a thin answer."""
     refusal = await refused(rig.search(rig.request(partial=pb.PartialPolicy(min_coverage=0.99))))
-    assert refusal.code in (Code.DEADLINE_EXCEEDED, Code.UNAVAILABLE)
+    assert (refusal.code, refusal.reason) == (Code.UNAVAILABLE, "COVERAGE_TOO_LOW")
+    shard, _, reason = refusal.metadata["shards"].partition("=")
+    assert shard == SLOW
+    assert reason in ("SHARD_TIMEOUT", "DEADLINE_EXCEEDED", "SHARD_UNAVAILABLE")
+    assert refusal.metadata["min_coverage"] == "0.99"
+    assert float(refusal.metadata["coverage"]) == pytest.approx(
+        1 - len(rig.lost) / len(rig.shard_of), abs=1e-5
+    )
+    assert set(refusal.metadata["missing_groups"].split(",")) <= rig.lost
 
 
 async def test_a_whole_answer_has_full_coverage_under_the_same_policy(rig: Rig) -> None:

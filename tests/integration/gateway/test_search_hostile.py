@@ -217,12 +217,23 @@ async def test_groups_of_several_embedding_models_in_one_scope(
     best = answer.results[0].hits[:5]
     assert {hit.group_id for hit in best} == set(look_alikes)
     assert {skip.group_id for skip in answer.semantic_skips} == {own, other_dimension}
+    # No group fits: words find what they find, and the list says that no vectors were compared.
+    del asked.query_vector[:]
+    asked.query_model = ""
+    del asked.groups.group_ids[:]
+    asked.groups.group_ids.extend(look_alikes)
+    asked.results.add(kind=graph_pb2.ROW_KIND_FACT)
+    answer = await client.search.Search(asked)
+    assert {hit.group_id for hit in answer.results[0].hits} == set(look_alikes)
+    assert answer.results[0].vectors.reason == "NO_FITTING_GROUP"
+    assert {skip.group_id for skip in answer.semantic_skips} == set(look_alikes)
 
 
 async def test_a_query_vector_that_fits_some_groups_names_the_others(
     client: Client, new_group: Callable[[], str]
 ) -> None:
-    """A dimension that one group has is searched there; one that no group has is an error, not emptiness."""
+    """A dimension that one group has is searched there; one that no group has is an error, not emptiness,
+    unless there are words to search by."""
     small, large = new_group(), new_group()
     await write_with(client, small, "tin", "small", [1.0, 0.0, 0.0])
     await write_with(client, large, "tin", "large", [1.0, 0.0, 0.0, 0.0])
@@ -237,3 +248,8 @@ async def test_a_query_vector_that_fits_some_groups_names_the_others(
     asked.query_vector.extend([1.0, 1.0])
     refusal = await refused(client.search.Search(asked))
     assert (refusal.code, refusal.reason) == (Code.FAILED_PRECONDITION, "QUERY_VECTOR_UNFIT")
+    asked.query = "tin"
+    answer = await client.search.Search(asked)
+    assert {hit.group_id for hit in answer.results[0].hits} == {small, large}
+    assert answer.results[0].vectors.reason == "NO_FITTING_GROUP"
+    assert {skip.group_id for skip in answer.semantic_skips} == {small, large}

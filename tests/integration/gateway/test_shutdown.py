@@ -122,12 +122,17 @@ async def test_sigterm_under_load_ends_every_call_and_loses_nothing(
         await process.stop()
 
 
-def _hanging_call(client: GatewayClient, group_id: str) -> asyncio.Task[grpc.aio.AioRpcError]:
-    """A write whose engine has stopped to answer; its end."""
+def _hanging_call(
+    client: GatewayClient, group_id: str, request_id: str = "", if_version: int | None = None
+) -> asyncio.Task[grpc.aio.AioRpcError]:
+    """A write whose engine has stopped to answer; its end. With `if_version` it is read for first."""
 
     async def write() -> grpc.aio.AioRpcError:
         request = graph_service_pb2.WriteGraphRequest(
-            group_id=group_id, entities=[graph_pb2.Entity(name="row")], request_id=new_uuid()
+            group_id=group_id,
+            entities=[graph_pb2.Entity(name="row")],
+            request_id=request_id,
+            if_version=if_version,
         )
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await client.graph.WriteGraph(request, timeout=CALL_S_MAX)
@@ -153,10 +158,10 @@ def _pid_of(fleet: EmbeddedFleet, shard_id: str) -> int:
     return pid
 
 
-async def _running(client: GatewayClient, shard_id: str) -> bool:
-    """Whether a call is under way at the shard."""
+async def _running(client: GatewayClient, shard_id: str, calls: int = 1) -> bool:
+    """Whether so many calls are under way at the shard."""
     listed = await client.admin.ListShards(admin_service_pb2.ListShardsRequest())
-    return any(shard.shard == shard_id and shard.calls_running for shard in listed.shards)
+    return any(shard.shard == shard_id and shard.calls_running >= calls for shard in listed.shards)
 
 
 async def _refuses(client: GatewayClient) -> bool:
@@ -171,20 +176,38 @@ async def _refuses(client: GatewayClient) -> bool:
 async def test_a_call_that_outlasts_the_grace_is_told_that_the_gateway_stops(
     fleet: EmbeddedFleet, tmp_path: Path
 ) -> None:
-    """UNAVAILABLE with its reason instead of a connection that just breaks."""
+    """UNAVAILABLE with its reason instead of a connection that just breaks. A write that the shard may have
+    got carries its op id and outcome_unknown, given by the caller or not; one that was still being planned
+    does not."""
     shard = "falkordb-0"
     engine = _pid_of(fleet, shard)
     async with gateway(fleet, tmp_path, grace_s=2) as process, GatewayClient(process.address) as client:
         await client.until_all_shards_answer(timeout_s=CALL_S_MAX)
         group_id = await _group_on(client, shard)
+        # After two writes of new rows the next ones are sent without being read for.
+        await client.graph.WriteGraph(
+            graph_service_pb2.WriteGraphRequest(group_id=group_id, entities=[graph_pb2.Entity(name="second")])
+        )
+        op_id = new_uuid()
         os.kill(engine, signal.SIGSTOP)
         try:
-            call = _hanging_call(client, group_id)
-            await eventually(lambda: _running(client, shard), timeout_s=CALL_S_MAX)
+            calls = [
+                _hanging_call(client, group_id, new_uuid(), if_version=2),
+                _hanging_call(client, group_id, op_id),
+                _hanging_call(client, group_id),
+            ]
+            await eventually(lambda: _running(client, shard, len(calls)), timeout_s=CALL_S_MAX)
             os.kill(process.pid, signal.SIGTERM)
-            refusal = Refusal(await call)
-            assert (refusal.code, refusal.reason) == (Code.UNAVAILABLE, "SHUTTING_DOWN")
-            assert refusal.retry_delay_s is not None
+            refusals = [Refusal(await call) for call in calls]
+            for refusal in refusals:
+                assert (refusal.code, refusal.reason) == (Code.UNAVAILABLE, "SHUTTING_DOWN")
+                assert refusal.retry_delay_s is not None
+            planned, named, unnamed = (refusal.metadata for refusal in refusals)
+            assert not {"op_id", "outcome_unknown"} & planned.keys()
+            assert (named["op_id"], named["outcome_unknown"]) == (op_id, "true")
+            assert unnamed["outcome_unknown"] == "true"
+            assert unnamed["op_id"] not in ("", op_id)
+            assert unnamed["op_id"] in refusals[2].text
             assert await _exit_code(process) == 0
         finally:
             os.kill(engine, signal.SIGCONT)

@@ -1,15 +1,19 @@
 """Writes over gRPC, on both engines: groups are spread over the fleet."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import grpc
+import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from drivers.falkordb.write import WEIGHT_MAX
+from gateway.embedding.errors import EmbedderUnavailable
+from gateway.embedding.port import Vector
 from graphgate.v1 import graph_pb2, graph_service_pb2, ingest_service_pb2
 from tests.fakes.hashing_embedder import DIMENSION, HashingEmbedder
-from tests.integration.gateway.calls import new_uuid, refused
-from tests.integration.gateway.conftest import Client
+from tests.integration.gateway.calls import Refusal, new_uuid, refused
+from tests.integration.gateway.conftest import Client, group_on
 
 Code = grpc.StatusCode
 
@@ -309,10 +313,15 @@ async def test_deletion_takes_edges_along_and_repeats_its_answer(client: Client,
     assert refusal.code is Code.NOT_FOUND
 
 
+async def assert_absent(client: Client, group_id: str) -> None:
+    described = await refused(client.graph.GetGroup(graph_service_pb2.GetGroupRequest(group_id=group_id)))
+    assert (described.code, described.reason) == (Code.NOT_FOUND, "GROUP_NOT_FOUND")
+
+
 async def test_refused_writes_leave_no_group_behind(client: Client, new_group: Callable[[], str]) -> None:
     """A group comes to be by its first write, not by an attempt that was refused."""
     _, _, fact = pair()
-    ghosts = [new_group() for _ in range(3)]
+    ghosts = [new_group() for _ in range(4)]
     attempts = (
         graph_service_pb2.WriteGraphRequest(group_id=ghosts[0], facts=[fact]),
         graph_service_pb2.WriteGraphRequest(
@@ -324,11 +333,82 @@ async def test_refused_writes_leave_no_group_behind(client: Client, new_group: C
             mode=graph_service_pb2.WRITE_MODE_PATCH,
             update_mask=FieldMask(paths=["entities.name"]),
         ),
+        # Only beside the vector that the gateway makes is the given one of another dimension.
+        graph_service_pb2.WriteGraphRequest(
+            group_id=ghosts[3],
+            entities=[graph_pb2.Entity(name="A", embedding=[1.0, 1.0]), graph_pb2.Entity(name="B")],
+        ),
     )
-    for group_id, attempt in zip(ghosts, attempts, strict=True):
-        await refused(client.graph.WriteGraph(attempt))
-        described = await refused(client.graph.GetGroup(graph_service_pb2.GetGroupRequest(group_id=group_id)))
-        assert described.code is Code.NOT_FOUND
+    reasons = ["ENDPOINT_MISSING", "GROUP_VERSION_MISMATCH", "ROW_NOT_FOUND", "EMBEDDING_MISMATCH"]
+    for attempt, reason in zip(attempts, reasons, strict=True):
+        assert (await refused(client.graph.WriteGraph(attempt))).reason == reason
+        await assert_absent(client, attempt.group_id)
+
+
+async def test_a_write_too_heavy_for_its_shard_leaves_no_group_behind(
+    client: Client, new_group: Callable[[], str]
+) -> None:
+    """The weight is told before the group is made, where it would come to a FalkorDB shard."""
+    entities = [graph_pb2.Entity(name="x") for _ in range(WEIGHT_MAX + 1)]
+    for _ in range(20):
+        request = graph_service_pb2.WriteGraphRequest(group_id=new_group(), entities=entities)
+        try:
+            await client.graph.WriteGraph(request)
+        except grpc.aio.AioRpcError as error:
+            refusal = Refusal(error)
+            assert refusal.reason == "WRITE_TOO_HEAVY"
+            assert refusal.metadata["shard"].startswith("falkordb")
+            await assert_absent(client, request.group_id)
+            return
+    raise AssertionError("no group of 20 was placed on FalkorDB")
+
+
+async def test_a_failing_embedder_leaves_no_group_behind(
+    client: Client,
+    embedder: HashingEmbedder,
+    new_group: Callable[[], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The vectors are made before the group is; once the model answers, the same write makes it."""
+
+    async def fails(texts: Sequence[str], *, deadline: float) -> list[Vector]:
+        raise EmbedderUnavailable("hashing", "no connection")
+
+    request = graph_service_pb2.WriteGraphRequest(
+        group_id=new_group(), entities=[graph_pb2.Entity(name=f"unembedded {new_uuid()}")]
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(embedder, "embed", fails)
+        refusal = await refused(client.graph.WriteGraph(request))
+    assert (refusal.code, refusal.reason) == (Code.UNAVAILABLE, "EMBEDDER_UNAVAILABLE")
+    await assert_absent(client, request.group_id)
+    assert (await client.graph.WriteGraph(request)).version == 1
+
+
+async def test_a_node_with_too_many_edges_is_deleted_after_them(client: Client) -> None:
+    """One uuid cannot be split: the refusal counts the edges that go along and says to delete them first,
+    which then works."""
+    group = await group_on(client, "FALKORDB")
+    hub = graph_pb2.Entity(uuid=new_uuid(), name="hub")
+    uuids = [new_uuid() for _ in range(WEIGHT_MAX + 50)]
+    halves = (uuids[: len(uuids) // 2], uuids[len(uuids) // 2 :])
+    for half in halves:
+        facts = [
+            graph_pb2.Fact(uuid=uuid, source_uuid=hub.uuid, target_uuid=hub.uuid, name="N") for uuid in half
+        ]
+        await client.graph.WriteGraph(
+            graph_service_pb2.WriteGraphRequest(group_id=group, entities=[hub], facts=facts)
+        )
+    deletion = graph_service_pb2.DeleteEntitiesRequest(group_id=group, uuids=[hub.uuid])
+    refusal = await refused(client.graph.DeleteEntities(deletion))
+    assert (refusal.code, refusal.reason) == (Code.RESOURCE_EXHAUSTED, "WRITE_TOO_HEAVY")
+    assert refusal.metadata["cascade"] == str(len(uuids))
+    assert f"{len(uuids)} of it are facts and other edges" in refusal.text
+    assert "delete these first" in refusal.text
+    for half in halves:
+        await client.graph.DeleteFacts(graph_service_pb2.DeleteFactsRequest(group_id=group, uuids=half))
+    answer = await client.graph.DeleteEntities(deletion)
+    assert [count.rows for count in answer.deleted] == [1]
 
 
 async def test_a_row_that_no_reply_could_hold_is_refused(

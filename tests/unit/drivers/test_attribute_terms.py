@@ -57,6 +57,27 @@ def test_every_attribute_leaves_a_trace() -> None:
     assert terms == [presence_term("none"), index_term("some", "a"), index_term("some", "b")]
 
 
+def test_repeated_values_are_looked_for_once() -> None:
+    """The conditions of values carry distinct terms, those of ranges their bounds; both know which are
+    negated."""
+    conditions = (
+        AttributeCondition("n", AttributeTest.NONE_OF, ("b", "a", "b", 1)),
+        AttributeCondition("n", AttributeTest.ANY_OF, ("a",)),
+        AttributeCondition("n", AttributeTest.RANGE, ("a", "b")),
+        AttributeCondition("n", AttributeTest.ABSENT),
+    )
+    sent = filter_parameters(Kind.FACT, RowFilter(attributes=conditions))
+    none_of = sorted(index_term("n", value) for value in ("a", "b", 1))
+    assert sent["f_attribute_values"] == [
+        {"negated": True, "terms": none_of},
+        {"negated": False, "terms": [index_term("n", "a")]},
+    ]
+    assert sent["f_attribute_ranges"] == [
+        {"negated": False, "low": index_term("n", "a"), "high": index_term("n", "b")},
+        {"negated": True, "low": presence_term("n"), "high": "n "},
+    ]
+
+
 def test_kinds_without_attributes_are_decided_beforehand() -> None:
     """A community has no attributes: a condition holds for all of them or for none."""
     has = RowFilter(attributes=(AttributeCondition("n", AttributeTest.EXISTS),))
@@ -69,5 +90,5 @@ def test_kinds_without_attributes_are_decided_beforehand() -> None:
 def test_no_filter_asks_for_nothing() -> None:
     """Every part of the empty filter says so."""
     flags = {k: v for k, v in filter_parameters(Kind.FACT, NO_FILTER).items() if k.startswith("f_no_")}
-    assert len(flags) == 13
+    assert len(flags) == 15
     assert all(flags.values())

@@ -14,7 +14,7 @@ from gateway.rpc.validation import InvalidRequest
 from gateway.writes.errors import EmbeddingMismatch, EndpointsMissing
 from shard_router.errors import ShardUnknown, StalePlacement
 from tests.bootstrap.generate_errors import README, updated
-from tests.unit.gateway.raised_classes import made_classes
+from tests.unit.gateway.raised_classes import PACKAGES, made_classes
 
 HANDLED_INSIDE: dict[type[BaseException], str] = {
     StalePlacement: "the router catches it and looks the placement up again",
@@ -59,6 +59,26 @@ def test_every_error_that_can_reach_a_caller_is_in_the_table() -> None:
         if serving and kind not in errors.TABLE and kind not in HANDLED_INSIDE and name not in NOT_TYPED:
             strangers.append(f"{name}, made in {', '.join(serving)}")
     assert strangers == []
+
+
+def test_every_class_of_an_error_is_in_the_table() -> None:
+    """Also one that is only made through a variable, from a table of engine codes for instance."""
+    made_classes()
+    strangers = [
+        f"{kind.__module__}.{kind.__qualname__}"
+        for kind in _subclasses(GraphgateError)
+        if kind.__module__.startswith(PACKAGES)
+        and not kind.__module__.startswith(tuple(NO_CALLER))
+        and not kind.__name__.startswith("_")
+        and not any(issubclass(other, kind) for other in errors.TABLE if other is not kind)
+        and kind not in errors.TABLE
+        and kind not in HANDLED_INSIDE
+    ]
+    assert strangers == []
+
+
+def _subclasses(kind: type[GraphgateError]) -> list[type[GraphgateError]]:
+    return [found for child in kind.__subclasses__() for found in (child, *_subclasses(child))]
 
 
 def test_no_allowance_is_left_over() -> None:
@@ -109,7 +129,7 @@ def test_an_error_fits_into_trailers_whatever_a_caller_named() -> None:
         InvalidRequest([("f" * 30, "is bad")] * 1_000_000),
         ShardUnknown(smile * 100_000),
         ShardUnknown("%" * 100_000),
-        EndpointsMissing(Kind.ENTITY, [uuid] * 4_000),
+        EndpointsMissing({kind: [uuid] * 4_000 for kind in Kind}),
         EmbeddingMismatch(Kind.ENTITY, EmbeddingSpec(smile * 128, 4, "r"), smile * 128, 5),
     ]
     for error in found:

@@ -1,5 +1,5 @@
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import log
 
 import pytest
@@ -7,16 +7,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.row_key import RowKey
-from drivers.search_reads import KeywordHit, ScoredRow
+from drivers.search_reads import KeywordHit, KeywordRead, ScoredRow
 from shard_router.bm25 import (
     QUERY_TERMS_MAX,
+    ROWS_PER_STEP,
     CorpusStats,
+    best_of,
     bm25_score,
     count_query_terms,
     merge_stats,
     rescore,
 )
 from shard_router.fusion import merge_method
+from shard_router.keyword_counts import CountedRow, counted
+from tests.unit.shard_router.steps import ended, steps_of
 
 PROPERTY = settings(deadline=None, max_examples=200)
 TOKENS = st.sampled_from(["ada", "bob", "cat", "dog", "eel", "日本"])
@@ -38,6 +42,10 @@ def stats_of(hits: Sequence[KeywordHit], query: Sequence[str]) -> CorpusStats:
     return CorpusStats(len(hits), sum(hit.term_count for hit in hits), frequency)
 
 
+def rows_of(hits: Sequence[KeywordHit], terms: Mapping[str, int]) -> Sequence[CountedRow]:
+    return ended(counted(KeywordRead(tuple(hits), {}, {}), terms)).rows
+
+
 def split(hits: Sequence[KeywordHit], choices: Sequence[int]) -> list[list[KeywordHit]]:
     return [
         [hit for hit, choice in zip(hits, choices, strict=True) if choice == shard] for shard in set(choices)
@@ -46,7 +54,8 @@ def split(hits: Sequence[KeywordHit], choices: Sequence[int]) -> list[list[Keywo
 
 def search_with_merged_stats(shards: Sequence[Sequence[KeywordHit]], query: Sequence[str]) -> list[ScoredRow]:
     stats = merge_stats(stats_of(shard, query) for shard in shards)
-    return rescore([hit for shard in shards for hit in shard], count_query_terms(query), stats)
+    terms = count_query_terms(query)
+    return rescore([row for shard in shards for row in rows_of(shard, terms)], terms, stats)
 
 
 def search_with_each_shards_stats(
@@ -54,7 +63,9 @@ def search_with_each_shards_stats(
 ) -> list[ScoredRow]:
     """The wrong way: a token that is rare on one shard weighs more there."""
     terms = count_query_terms(query)
-    return merge_method([rescore(shard, terms, stats_of(shard, query)) for shard in shards], 100)
+    return merge_method(
+        [rescore(rows_of(shard, terms), terms, stats_of(shard, query)) for shard in shards], 100
+    )
 
 
 @PROPERTY
@@ -96,12 +107,27 @@ def test_rescoring_follows_the_published_formula(
                 score = idf * tf / (tf + k1 * (1 - b + b * len(tokens) / mean))
                 expected[hit.key] = expected.get(hit.key, 0.0) + score
     terms = count_query_terms(query)
-    ranking = rescore(hits, terms, stats, k1=k1, b=b)
+    ranking = rescore(rows_of(hits, terms), terms, stats, k1=k1, b=b)
     assert {row.key: row.score for row in ranking} == pytest.approx(expected, abs=1e-6)
     assert ranking == sorted(ranking, key=lambda row: (-row.score, row.key))
     for hit, tokens in zip(hits, corpus, strict=True):
         score = bm25_score(terms, Counter(tokens), len(tokens), stats, k1=k1, b=b)
         assert score == pytest.approx(expected.get(hit.key, 0.0))
+
+
+def test_a_ranking_made_in_steps_is_that_of_one_step():
+    """However many rows there are, and though a row comes twice, the best are those of all rows together."""
+    query = ["ada", "bob"]
+    corpus = [["ada"] * (n % 7) + ["bob"] * (n % 3) + ["cat"] * (n % 5) for n in range(3 * ROWS_PER_STEP)]
+    hits = hits_of(corpus)
+    terms, stats = count_query_terms(query), stats_of(hits, query)
+    older = [KeywordHit(hit.key, "ada ada", 2) for hit in hits[::5]]
+    rows = rows_of([*hits, *older], terms)
+    for limit in (1, 50, len(rows)):
+        best, steps = steps_of(best_of(rows, terms, stats, limit))
+        assert best == rescore(rows, terms, stats)[:limit]
+        assert steps == -(-len(rows) // ROWS_PER_STEP)
+    assert ended(best_of([], terms, stats, 5)) == []
 
 
 def test_a_score_worked_out_by_hand():

@@ -13,8 +13,10 @@ from drivers.fence import FenceState
 from drivers.graph_model import Kind
 from drivers.row_key import RowKey
 from shard_router import candidates
+from shard_router.errors import CoverageTooLow
 from shard_router.partial import PartialPolicy, ShardStatus, missing_groups
 from shard_router.router import Router
+from shard_router.routing import Located, route_to
 from shard_router.scatter import CandidateQuery, Scatter, SearchScope
 from tests.contract.rows import entity, fact, vector
 from tests.contract.tenant import Tenant
@@ -82,6 +84,13 @@ async def test_every_shard_that_answers_says_for_which_groups(world: World) -> N
         assert scope.coverage == 1.0
 
 
+async def test_a_search_of_no_groups_finds_nothing(world: World) -> None:
+    """As where no group's vectors can be compared with the query's: an empty list, nothing missing."""
+    scope = SearchScope(Located(route_to({}), {}, (), {}, {}))
+    found = (await world.scatter.candidates(scope, [QUERY], soon()))[Kind.ENTITY]
+    assert (found.semantic, found.keyword, scope.coverage) == ((), (), 1.0)
+
+
 async def test_what_answered_is_returned_and_what_did_not_is_named(world: World) -> None:
     """With a policy the other shards' rows come, and the missing groups with the reason."""
     world.drivers["b"].down = True
@@ -98,13 +107,22 @@ async def test_what_answered_is_returned_and_what_did_not_is_named(world: World)
 
 
 async def test_too_small_a_part_is_no_answer(world: World) -> None:
-    """Below the least coverage the search fails with the missing shard's error; at it, it does not."""
+    """Below the least coverage the search fails and names coverage, minimum and the shards with what they
+    failed with; at it, it does not."""
     world.drivers["c"].down = True
     share = 1 - len(world.on("c")) / len(GROUPS)
     await world.scatter.candidates(await world.scope(PartialPolicy(share)), [QUERY], soon())
     for least in (share + 0.001, 1.0):
-        with pytest.raises(ShardUnavailable):
+        with pytest.raises(CoverageTooLow) as caught:
             await world.scatter.candidates(await world.scope(PartialPolicy(least)), [QUERY], soon())
+        assert isinstance(caught.value.__cause__, ShardUnavailable)
+        assert caught.value.metadata() == {
+            "coverage": f"{share:.6g}",
+            "min_coverage": f"{least:g}",
+            "groups_missing": str(len(world.on("c"))),
+            "missing_groups": ",".join(world.on("c")),
+            "shards": "c=SHARD_UNAVAILABLE",
+        }
 
 
 @pytest.mark.parametrize("method", ["semantic", "keyword"])

@@ -4,7 +4,8 @@ isort:skip_file
 Which rows a search or a graph reading may find.
 
 A filter is applied by the database before anything is ranked or cut, so a narrow one never leaves an
-answer short. A part that the filtered kind of row does not have is INVALID_ARGUMENT, never ignored.
+answer short. A part that the filtered kind of row does not have is INVALID_ARGUMENT, never ignored, and so
+is all that the comments here call refused.
 """
 
 from collections import abc as _abc

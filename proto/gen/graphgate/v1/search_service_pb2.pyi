@@ -278,12 +278,14 @@ class GraphWalk(_message.Message):
     def __init__(self, origins: _Optional[int] = ..., hops: _Optional[int] = ..., cut: _Optional[bool] = ..., empty_reason: _Optional[str] = ...) -> None: ...
 
 class RerankOutcome(_message.Message):
-    __slots__ = ("reranked", "reason")
+    __slots__ = ("reranked", "reason", "cut")
     RERANKED_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    CUT_FIELD_NUMBER: _ClassVar[int]
     reranked: bool
     reason: str
-    def __init__(self, reranked: _Optional[bool] = ..., reason: _Optional[str] = ...) -> None: ...
+    cut: bool
+    def __init__(self, reranked: _Optional[bool] = ..., reason: _Optional[str] = ..., cut: _Optional[bool] = ...) -> None: ...
 
 class RankedRow(_message.Message):
     __slots__ = ("group_id", "uuid", "score", "distance", "term_frequencies", "length")

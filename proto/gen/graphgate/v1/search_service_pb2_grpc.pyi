@@ -37,15 +37,22 @@ class SearchServiceStub:
     """Runs the methods of every kind of result on all shards of the scope in parallel, merges each
     method's candidates over all shards by a comparable score, then fuses the methods by weighted
     reciprocal rank fusion: score = sum of weight / (rrf_k + rank), rank from 1; then the reranker of
-    each kind orders the best of the fusion anew. Errors: INVALID_ARGUMENT, RESOURCE_EXHAUSTED (scope
-    over 20,000 groups), FAILED_PRECONDITION (the query vector fits no group of the scope, the gateway
-    has no embedder or cross-encoder that was asked for), ABORTED (min_versions), UNAVAILABLE (a shard
-    did not answer and `partial` is not set, or less than its min_coverage answered),
-    DEADLINE_EXCEEDED.
+    each kind orders the best of the fusion anew. Errors, with ErrorInfo.reason:
+    - INVALID_ARGUMENT: INVALID_FIELDS; EMBEDDING_TEXT_INVALID, if the embedder takes no such text.
+    - FAILED_PRECONDITION: QUERY_VECTOR_UNFIT, if the query vector is all there is to search by and fits no
+      group of the scope; EMBEDDER_DISABLED, if SEMANTIC or mmr is named without a query_vector and the
+      gateway has no embedder; EMBEDDER_REFUSED, EMBEDDER_SETUP_INVALID; CROSS_ENCODER_DISABLED.
+    - ABORTED: VERSION_NOT_REACHED, by min_versions.
+    - RESOURCE_EXHAUSTED: SCOPE_TOO_LARGE, over 20,000 groups; to be retried after the delay that the error
+      names: TOO_MANY_CALLS, SHARD_GATE_FULL, SHARD_OVERLOADED, EMBEDDER_OVERLOADED, EMBEDDER_RATE_LIMITED.
+    - UNAVAILABLE: a shard did not answer and `partial` is not set; COVERAGE_TOO_LOW, if less than its
+      min_coverage answered; EMBEDDER_UNAVAILABLE, EMBEDDER_ANSWER_INVALID.
+    - DEADLINE_EXCEEDED: also EMBEDDER_TIMEOUT and, without `partial`, SHARD_TIMEOUT.
+    - DATA_LOSS: without `partial`, a shard or the placement of a group was lost.
     """
     ListSearchRecipes: _grpc.UnaryUnaryMultiCallable[_search_service_pb2.ListSearchRecipesRequest, _search_service_pb2.ListSearchRecipesResponse]
-    """Lists the named recipes: each is nothing but a request that is published here. Errors:
-    INVALID_ARGUMENT.
+    """Lists the named recipes: each is nothing but a request that is published here. It has
+    no errors of its own.
     """
 
 @_typing.type_check_only
@@ -57,15 +64,22 @@ class SearchServiceAsyncStub(SearchServiceStub):
     """Runs the methods of every kind of result on all shards of the scope in parallel, merges each
     method's candidates over all shards by a comparable score, then fuses the methods by weighted
     reciprocal rank fusion: score = sum of weight / (rrf_k + rank), rank from 1; then the reranker of
-    each kind orders the best of the fusion anew. Errors: INVALID_ARGUMENT, RESOURCE_EXHAUSTED (scope
-    over 20,000 groups), FAILED_PRECONDITION (the query vector fits no group of the scope, the gateway
-    has no embedder or cross-encoder that was asked for), ABORTED (min_versions), UNAVAILABLE (a shard
-    did not answer and `partial` is not set, or less than its min_coverage answered),
-    DEADLINE_EXCEEDED.
+    each kind orders the best of the fusion anew. Errors, with ErrorInfo.reason:
+    - INVALID_ARGUMENT: INVALID_FIELDS; EMBEDDING_TEXT_INVALID, if the embedder takes no such text.
+    - FAILED_PRECONDITION: QUERY_VECTOR_UNFIT, if the query vector is all there is to search by and fits no
+      group of the scope; EMBEDDER_DISABLED, if SEMANTIC or mmr is named without a query_vector and the
+      gateway has no embedder; EMBEDDER_REFUSED, EMBEDDER_SETUP_INVALID; CROSS_ENCODER_DISABLED.
+    - ABORTED: VERSION_NOT_REACHED, by min_versions.
+    - RESOURCE_EXHAUSTED: SCOPE_TOO_LARGE, over 20,000 groups; to be retried after the delay that the error
+      names: TOO_MANY_CALLS, SHARD_GATE_FULL, SHARD_OVERLOADED, EMBEDDER_OVERLOADED, EMBEDDER_RATE_LIMITED.
+    - UNAVAILABLE: a shard did not answer and `partial` is not set; COVERAGE_TOO_LOW, if less than its
+      min_coverage answered; EMBEDDER_UNAVAILABLE, EMBEDDER_ANSWER_INVALID.
+    - DEADLINE_EXCEEDED: also EMBEDDER_TIMEOUT and, without `partial`, SHARD_TIMEOUT.
+    - DATA_LOSS: without `partial`, a shard or the placement of a group was lost.
     """
     ListSearchRecipes: _aio.UnaryUnaryMultiCallable[_search_service_pb2.ListSearchRecipesRequest, _search_service_pb2.ListSearchRecipesResponse]  # type: ignore[assignment]
-    """Lists the named recipes: each is nothing but a request that is published here. Errors:
-    INVALID_ARGUMENT.
+    """Lists the named recipes: each is nothing but a request that is published here. It has
+    no errors of its own.
     """
 
 class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -80,11 +94,18 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
         """Runs the methods of every kind of result on all shards of the scope in parallel, merges each
         method's candidates over all shards by a comparable score, then fuses the methods by weighted
         reciprocal rank fusion: score = sum of weight / (rrf_k + rank), rank from 1; then the reranker of
-        each kind orders the best of the fusion anew. Errors: INVALID_ARGUMENT, RESOURCE_EXHAUSTED (scope
-        over 20,000 groups), FAILED_PRECONDITION (the query vector fits no group of the scope, the gateway
-        has no embedder or cross-encoder that was asked for), ABORTED (min_versions), UNAVAILABLE (a shard
-        did not answer and `partial` is not set, or less than its min_coverage answered),
-        DEADLINE_EXCEEDED.
+        each kind orders the best of the fusion anew. Errors, with ErrorInfo.reason:
+        - INVALID_ARGUMENT: INVALID_FIELDS; EMBEDDING_TEXT_INVALID, if the embedder takes no such text.
+        - FAILED_PRECONDITION: QUERY_VECTOR_UNFIT, if the query vector is all there is to search by and fits no
+          group of the scope; EMBEDDER_DISABLED, if SEMANTIC or mmr is named without a query_vector and the
+          gateway has no embedder; EMBEDDER_REFUSED, EMBEDDER_SETUP_INVALID; CROSS_ENCODER_DISABLED.
+        - ABORTED: VERSION_NOT_REACHED, by min_versions.
+        - RESOURCE_EXHAUSTED: SCOPE_TOO_LARGE, over 20,000 groups; to be retried after the delay that the error
+          names: TOO_MANY_CALLS, SHARD_GATE_FULL, SHARD_OVERLOADED, EMBEDDER_OVERLOADED, EMBEDDER_RATE_LIMITED.
+        - UNAVAILABLE: a shard did not answer and `partial` is not set; COVERAGE_TOO_LOW, if less than its
+          min_coverage answered; EMBEDDER_UNAVAILABLE, EMBEDDER_ANSWER_INVALID.
+        - DEADLINE_EXCEEDED: also EMBEDDER_TIMEOUT and, without `partial`, SHARD_TIMEOUT.
+        - DATA_LOSS: without `partial`, a shard or the placement of a group was lost.
         """
 
     @_abc_1.abstractmethod
@@ -93,8 +114,8 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _search_service_pb2.ListSearchRecipesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_search_service_pb2.ListSearchRecipesResponse, _abc.Awaitable[_search_service_pb2.ListSearchRecipesResponse]]:
-        """Lists the named recipes: each is nothing but a request that is published here. Errors:
-        INVALID_ARGUMENT.
+        """Lists the named recipes: each is nothing but a request that is published here. It has
+        no errors of its own.
         """
 
 def add_SearchServiceServicer_to_server(servicer: SearchServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

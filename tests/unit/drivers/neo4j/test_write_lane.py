@@ -11,7 +11,6 @@ from drivers.deadline import Deadline
 from drivers.errors import (
     DeadlinePassed,
     EngineRefused,
-    GraphgateError,
     OutcomeUnknown,
     OutcomeUnknownAtDeadline,
     ShardOverloaded,
@@ -34,7 +33,7 @@ class Turns:
     def __init__(self) -> None:
         self.sent: list[list[str]] = []
         """op ids, turn by turn."""
-        self.fails: Callable[[Sequence[str]], GraphgateError | None] = lambda _: None
+        self.fails: Callable[[Sequence[str]], Exception | None] = lambda _: None
         self.free = asyncio.Event()
 
     async def apply_many(
@@ -169,6 +168,21 @@ async def test_an_unknown_outcome_names_each_write_to_its_own_caller(lane: Write
     assert isinstance(c, OutcomeUnknown)
     assert (b.op_id, c.op_id) == ("b", "c")
     assert turns.sent == [["a"], ["b", "c"]]
+
+
+async def test_a_bug_is_no_unknown_outcome(
+    lane: WriteLane, turns: Turns, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It reaches its callers as what it is, for the rim to report as INTERNAL, and is in the log once."""
+    turns.fails = lambda _: KeyError("a bug")
+    tasks = [send(lane, "a")]
+    await settle()
+    tasks += [send(lane, "b"), send(lane, "c")]
+    await settle()
+    turns.free.set()
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    assert all(isinstance(answer, KeyError) for answer in answers)
+    assert [record.name for record in caplog.records] == ["drivers.neo4j.write_lane"] * 2
 
 
 async def test_a_server_that_is_away_is_not_asked_again_for_each(lane: WriteLane, turns: Turns) -> None:

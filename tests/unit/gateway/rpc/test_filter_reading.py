@@ -157,6 +157,24 @@ def test_conditions_of_all_alternatives_are_bounded(alternatives: Sequence[int])
     assert "has 129 conditions in its alternatives together, at most 128 are allowed" in told[-1]
 
 
+@pytest.mark.parametrize("counts", [(256,), (1, 255), (4,) * 64])
+def test_values_of_all_attribute_conditions_are_bounded(counts: Sequence[int]) -> None:
+    """256 pass, however they are shared out among any_of and none_of; one more is refused with the limit and
+    the number given."""
+
+    def conditions(counts: Sequence[int]) -> pb.RowFilter:
+        both = [attribute(any_of=scalars(*[TEXT] * count)) for count in counts[::2]]
+        both += [attribute(none_of=scalars(*[TEXT] * count)) for count in counts[1::2]]
+        return pb.RowFilter(attributes=[one for message in both for one in message.attributes])
+
+    assert sum(len(one.values) for one in read(conditions(counts), Kind.FACT).attributes) == 256
+    with pytest.raises(InvalidRequest) as caught:
+        read(conditions((*counts[1:], counts[0] + 1)), Kind.FACT)
+    told = [text for field, text in caught.value.violations if field == "filter.attributes"]
+    assert "has 257 values of any_of and none_of in its conditions together, at most 256" in told[0]
+    assert "(attribute_values_max)" in told[0]
+
+
 def test_attribute_conditions_keep_types_apart() -> None:
     """Values of every type, lists and ranges arrive typed."""
     message = pb.RowFilter(

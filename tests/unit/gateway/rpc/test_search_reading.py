@@ -160,6 +160,7 @@ NEAR = pb.Reranker(node_distance=pb.NodeDistanceReranker())
         (request(origins=[pb.EntityRef(uuid="x")]), {"origins[0].uuid"}),
         (request(origins=[REF] * 101), {"origins"}),
         (request(partial=pb.PartialPolicy(min_coverage=1.5)), {"partial.min_coverage"}),
+        (request(min_versions={"g": 1, "other": 1}), {"min_versions['other']"}),
         (request(vectors=99), {"vectors"}),
         (request(recipe="facts"), {"recipe"}),
         (

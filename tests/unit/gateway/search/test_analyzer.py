@@ -1,3 +1,4 @@
+from collections import Counter
 from unicodedata import category, combining, is_normalized, normalize
 
 import pytest
@@ -9,7 +10,9 @@ from gateway.search.analyzer import (
     TOKEN_BYTES_MAX,
     TOKEN_CHARS_MAX,
     TOKENS_MAX,
+    RowTerms,
     analyze,
+    row_terms,
 )
 
 PROPERTY = settings(deadline=None, max_examples=300)
@@ -20,6 +23,7 @@ DELICATE = st.sampled_from(
     "\u0301\u0306\u3099\u0e38\u093f\u094d\u0640\u00ad\u200b\u200d\ufe0f\u20e3\ud800\x00😀"
 )
 TEXT = st.text(ANY_CHARACTER | DELICATE, max_size=40)
+HAN = st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF)
 
 
 @pytest.mark.parametrize(
@@ -75,8 +79,28 @@ def test_tokens_mean_the_same_to_both_engines(text: str):
 @given(TEXT)
 def test_analysing_stored_terms_again_changes_nothing(text: str):
     """Terms may be re-analysed, for instance by an import, without drifting."""
-    tokens = analyze(text)
+    tokens, stored = analyze(text), row_terms(text)
     assert analyze(" ".join(tokens)) == tokens
+    assert analyze(stored.text) == stored.text.split()
+    assert stored.text.split()[: stored.count] == tokens
+    assert len(tokens) == stored.count
+
+
+@pytest.mark.parametrize(
+    ("text", "stored"),
+    [
+        ("日本語、カー 2018年 日", RowTerms("日本 本語 カー 2018 年 日 本 語 カ ー", 6)),
+        ("哈哈哈", RowTerms("哈哈 哈哈 哈", 2)),
+        ("ภาษาไทยดี", RowTerms("ภา าษ ษา าไ ไท ทย ยดี ภ า ษ ไ ท ย ดี", 7)),
+        ("The 한국", RowTerms("한국 한 국", 1)),
+        ("हिन्दी में Łódź", RowTerms("हिन्दी में lodz", 3)),
+        ("The cats", RowTerms("cat", 1)),
+        ("", RowTerms("", 0)),
+    ],
+)
+def test_terms_of_known_rows(text: str, stored: RowTerms):
+    """Letters of bigrams come once, after the tokens and beside their count."""
+    assert row_terms(text) == stored
 
 
 @PROPERTY
@@ -108,12 +132,28 @@ def test_a_text_holds_the_tokens_of_its_parts(one: str, other: str):
 
 
 @PROPERTY
-@given(st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF), min_size=2, max_size=20), st.data())
+@given(st.text(HAN, min_size=2, max_size=20), st.data())
 def test_any_part_of_an_unspaced_run_finds_it(run: str, data: st.DataObject):
     """Chinese is searchable without knowing where its words end."""
     start = data.draw(st.integers(0, len(run) - 2))
     end = data.draw(st.integers(start + 2, len(run)))
     assert set(analyze(run[start:end])) <= set(analyze(run))
+
+
+@PROPERTY
+@given(st.text(HAN | DELICATE, max_size=20), st.data())
+def test_any_letter_finds_its_row_and_changes_no_other_score(text: str, data: st.DataObject):
+    """A query of one letter of an unspaced script finds the rows that have it. What BM25 computes of longer
+    queries, occurrences and length, is that of the tokens alone, and no term is more frequent than the row
+    is long, which the bounds of MaxScore rest on."""
+    run = data.draw(st.text(HAN, min_size=2, max_size=8))
+    tokens, stored = analyze(f"{text} {run}"), row_terms(f"{text} {run}")
+    found = Counter(stored.text.split(" "))
+    for letter in run:
+        assert set(analyze(letter)) <= found.keys()
+    for token in analyze(run):
+        assert found[token] == tokens.count(token) > 0
+    assert max(found.values()) <= stored.count == len(tokens)
 
 
 def test_stop_words_stay_when_there_is_nothing_else():
@@ -137,6 +177,14 @@ def test_long_tokens_are_cut_in_characters_and_bytes():
 def test_a_text_gives_a_bounded_number_of_tokens(word: str):
     """One huge text cannot make an unbounded row."""
     assert len(analyze(f"{word} " * (TOKENS_MAX + 10))) == TOKENS_MAX
+
+
+@pytest.mark.parametrize(("room", "letters"), [(0, []), (1, ["日"]), (2, ["日", "本"]), (3, ["日", "本"])])
+def test_letters_of_bigrams_never_push_tokens_out(room: int, letters: list[str]):
+    """They take what room the tokens leave, so that a row has TOKENS_MAX terms at most."""
+    stored = row_terms("日本 " * (TOKENS_MAX - room))
+    assert stored.text.split()[stored.count :] == letters
+    assert stored.count == TOKENS_MAX - room
 
 
 def test_runs_of_marks_are_cut_before_they_are_sorted():

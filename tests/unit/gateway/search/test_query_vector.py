@@ -1,5 +1,7 @@
 """When a query is embedded, and with which groups' vectors it is compared."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -90,14 +92,40 @@ def test_groups_of_another_model_or_dimension_are_skipped_and_named() -> None:
     assert [skip.group_id for skip in unnamed.skips] == ["small"]
 
 
-def test_a_vector_that_fits_nowhere_is_an_error_where_it_was_asked_for() -> None:
+def test_a_vector_that_fits_nowhere_is_an_error_where_it_is_all_there_is() -> None:
     """Not for kinds that are only started from, nor where no group has vectors at all."""
     misfit = QueryVector(vector(3), "")
-    with pytest.raises(QueryVectorUnfit):
-        fit_of(search(only(Method.SEMANTIC)), misfit, [Kind.ENTITY], fences(own=OWN))
+    both = ResultSpec(Kind.ENTITY, weights={Method.SEMANTIC: 0.5, Method.KEYWORD: 0.5})
+    for asked in (search(only(Method.SEMANTIC)), search(both, text=" ")):
+        with pytest.raises(QueryVectorUnfit):
+            fit_of(asked, misfit, [Kind.ENTITY], fences(own=OWN))
     graph = search(only(Method.GRAPH, Kind.EPISODE))
     assert len(fit_of(graph, misfit, [Kind.ENTITY, Kind.FACT], fences(own=OWN)).skips) == 1
     assert fit_of(search(only(Method.SEMANTIC)), misfit, [Kind.ENTITY], {}).skips == []
+
+
+def test_an_unfit_kind_is_skipped_where_something_else_can_answer() -> None:
+    """Words, given origins, another kind, or a group that is missing from a partial answer: each list comes,
+    and says with which groups it was not compared."""
+    misfit = QueryVector(vector(3), "")
+    stored = fences(own=OWN)
+    hybrid = {Method.SEMANTIC: 0.5, Method.KEYWORD: 0.5}
+    from_origins = ResultSpec(Kind.ENTITY, weights={Method.SEMANTIC: 0.5, Method.GRAPH: 0.5})
+    for asked in (
+        search(ResultSpec(Kind.ENTITY, weights=hybrid)),
+        search(only(Method.SEMANTIC), only(Method.KEYWORD, Kind.EPISODE)),
+        search(from_origins, text="", origins=(RowKey("g", "u"),)),
+    ):
+        fit = fit_of(asked, misfit, [Kind.ENTITY], stored)
+        assert [skip.group_id for skip in fit.skips] == ["own"]
+        path = fit.path(asked.results[0], misfit, VectorMode.AUTOMATIC)
+        assert path == VectorPath(exact=False, reason=VectorPathReason.NO_FITTING_GROUP)
+    alone = search(only(Method.SEMANTIC))
+    assert len(fit_of(alone, misfit, [Kind.ENTITY], stored, whole=False).skips) == 1
+    two_kinds = search(only(Method.SEMANTIC), only(Method.SEMANTIC, Kind.FACT))
+    both = Fence("g", 1, FenceState.OPEN, embeddings={Kind.ENTITY: OWN, Kind.FACT: EmbeddingSpec("", 3)})
+    fit = fit_of(two_kinds, misfit, [Kind.ENTITY, Kind.FACT], {"g": both})
+    assert [skip.kind for skip in fit.skips] == [Kind.ENTITY]
 
 
 def test_the_path_of_vectors_has_its_reason() -> None:
@@ -145,3 +173,16 @@ def test_every_kind_is_asked_once_with_its_own_filter_and_minimum() -> None:
     assert {query.kind: query.filter.as_of for query in entities} == {Kind.ENTITY: None, Kind.FACT: 5}
     started = search(only(Method.GRAPH), origins=(RowKey("g", "u"),))
     assert candidate_queries(started, None) == []
+
+
+def test_what_a_walk_starts_from_is_asked_with_a_result_only_if_that_is_as_wide() -> None:
+    """A filter or a minimum of a result is none of the walk's: then the first question is the result's
+    alone, by its own methods."""
+    narrow = ResultSpec(Kind.ENTITY, weights={Method.KEYWORD: 1.0}, filter=RowFilter(labels_any=("A",)))
+    least = replace(narrow, filter=RowFilter(), method_score_min={Method.KEYWORD: 0.5})
+    wide = replace(narrow, filter=RowFilter())
+    for spec, by_vector in ((narrow, False), (least, False), (wide, True)):
+        asked = search(only(Method.GRAPH, Kind.FACT), spec)
+        queries = {query.kind: query for query in candidate_queries(asked, QueryVector(vector(), ""))}
+        assert (queries[Kind.ENTITY].vector is not None) == by_vector
+        assert queries[Kind.FACT].vector is not None

@@ -2,15 +2,17 @@
 
 import random
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import fsum
 
 import pytest
 
+from drivers.graph_model import Kind
 from drivers.row_key import RowKey
 from drivers.search_reads import ExpandedEdge
 from gateway.search import walk as walk_module
-from gateway.search.walk import over_mentions, ranked, walk_facts
+from gateway.search.rerankers.node_distance import distances
+from gateway.search.walk import attached, ranked, walk_facts
 from shard_router.expansion import Expansion
 
 GROUP = "g"
@@ -117,6 +119,63 @@ async def test_episodes_are_reached_over_mentions_of_every_hop() -> None:
     mentions = Graph([("m1", "near", "a"), ("m2", "near", "b"), ("m3", "far", "b")])
     for hops, expected in ((1, [("near", 1)]), (2, [("near", 1), ("far", 2)])):
         walk = await walk_facts({key("a"): 1.0}, hops - 1, Graph([("ab", "a", "b")]).expand)
-        episodes, cut = await over_mentions(walk, hops, mentions.expand)
-        assert [(row.key.uuid, row.distance) for row in ranked(episodes)] == expected
-        assert not cut
+        found = await attached(walk, hops, Kind.EPISODE, mentions.expand)
+        assert [(row.key.uuid, row.distance) for row in ranked(found.rows)] == expected
+        assert (found.hops, found.cut) == (hops, False)
+
+
+async def test_what_hangs_on_a_walk_is_what_a_longer_walk_finds() -> None:
+    """With a filter that all rows pass, facts and entities have the distances and supports that they have
+    without one, on random graphs from several origins."""
+    rng = random.Random(7)
+    for _ in range(50):
+        names = [f"n{number}" for number in range(15)]
+        pairs = [(rng.choice(names), rng.choice(names)) for _ in range(rng.randrange(30))]
+        graph = Graph([(f"e{number:02}", *pair) for number, pair in enumerate(pairs)])
+        origins = {key(name): weight for name, weight in zip(names, (1.0, 0.5, 0.25), strict=False)}
+        for hops in (1, 2, 3):
+            whole = await walk_facts(origins, hops, graph.expand)
+            shorter = await walk_facts(origins, hops - 1, graph.expand)
+            for kind, expected in ((Kind.FACT, whole.facts), (Kind.ENTITY, whole.entities)):
+                found = await attached(shorter, hops, kind, graph.expand)
+                assert ranked(found.rows) == ranked(expected)
+                assert not found.cut
+
+
+class Hub:
+    """An expansion that gives of each entity the first 3 facts that lead to one of `to`."""
+
+    def __init__(self, edges: Sequence[tuple[str, str, str]], to: Collection[str] | None = None) -> None:
+        self.edges_as_given = edges
+        self.edges = [ExpandedEdge(*edge) for edge in edges]
+        self.to = to
+
+    async def expand(self, entities: Mapping[str, Sequence[str]]) -> Expansion:
+        found: dict[str, ExpandedEdge] = {}
+        cut = False
+        for near in entities[GROUP]:
+            hanging = [edge for edge in self.edges if near in (edge.source_uuid, edge.target_uuid)]
+            if self.to is not None:
+                leads = {edge.uuid: {edge.source_uuid, edge.target_uuid} - {near} for edge in hanging}
+                hanging = [edge for edge in hanging if not leads[edge.uuid].isdisjoint(self.to)]
+            cut |= len(hanging) > 3
+            found |= {edge.uuid: edge for edge in hanging[:3]}
+        return Expansion({GROUP: list(found.values())}, cut)
+
+
+async def test_distances_are_right_next_to_a_hub() -> None:
+    """A neighbour of the centre is at distance 1 whatever bound its facts fall under; further away a bound
+    that may have hidden a shorter way is told."""
+    edges = [(f"e{number}", "hub", f"n{number}") for number in range(9)]
+    every = Hub([*edges, ("x", "n8", "far")])
+    for wanted, expected, cut in (
+        ({"n7", "n8"}, {"n7": 1, "n8": 1}, False),
+        ({"hub", "n8"}, {"n8": 1}, False),
+        ({"n8", "far"}, {"n8": 1}, True),
+        ({"lost"}, {}, True),
+        (set[str](), {}, False),
+    ):
+        to_wanted = Hub(every.edges_as_given, wanted)
+        found, is_cut = await distances(key("hub"), wanted, every.expand, to_wanted.expand)
+        assert {at.uuid: reached.distance for at, reached in found.items()} == expected
+        assert is_cut == cut

@@ -9,6 +9,7 @@ from drivers.fence import EmbeddingSpec, Fence, FenceState, KindStats
 from drivers.graph_model import OPEN_END, AnyRow, Closure, Entity, Fact, Kind, Mention
 from drivers.row_codec import kind_of
 from drivers.write_plan import Images, IncidentEdge, RowDrop, VectorChange
+from gateway.search.analyzer import RowTerms
 from gateway.writes import planner
 from gateway.writes.errors import (
     EmbeddingMismatch,
@@ -31,8 +32,9 @@ def unit(*values: float) -> np.ndarray:
     return np.array(values, dtype=np.float32)
 
 
-def analyze(text: str) -> list[str]:
-    return text.lower().split()
+def row_terms(text: str) -> RowTerms:
+    words = text.lower().split()
+    return RowTerms(" ".join(words), len(words))
 
 
 def entity(uuid: str = A, name: str = "Ada", **fields: object) -> Entity:
@@ -66,7 +68,7 @@ def intent(*rows: AnyRow, **fields: object) -> WriteIntent:
 
 
 def plan(asked: WriteIntent, seen: Images, *, embeds: bool = False, **vectors: np.ndarray):
-    drafted = planner.draft(asked, seen, analyze, embeds=embeds, models=MODELS)
+    drafted = planner.draft(asked, seen, row_terms, embeds=embeds, models=MODELS)
     return planner.finish(drafted, vectors, FENCE.epoch, 1_000, "{}")
 
 
@@ -122,6 +124,14 @@ def test_missing_endpoint_refuses_the_batch() -> None:
     """A fact without its entities is an error that names them, never dropped."""
     with pytest.raises(EndpointsMissing, match=B):
         plan(intent(fact()), images(endpoints={Kind.ENTITY: {A}}))
+
+
+def test_missing_endpoints_of_every_kind_are_named_at_once() -> None:
+    """One answer is enough to mend a batch."""
+    with pytest.raises(EndpointsMissing) as caught:
+        plan(intent(fact(), Mention(uuid=M, source_uuid=C, target_uuid=A)), images())
+    assert caught.value.missing == {Kind.ENTITY: [A, B], Kind.EPISODE: [C]}
+    assert caught.value.metadata() == {"kind": "ENTITY,EPISODE", "uuids": f"{A},{B},{C}"}
 
 
 def test_endpoint_in_the_batch_needs_no_stored_one() -> None:
@@ -223,17 +233,17 @@ def test_deletion_of_a_missing_row() -> None:
 def test_vector_is_made_only_when_the_text_changed() -> None:
     """An embedding that is not given is kept while the text stays, made anew when it changes."""
     before = entity()
-    drafted = planner.draft(intent(entity()), images(before), analyze, embeds=True, models=MODELS)
+    drafted = planner.draft(intent(entity()), images(before), row_terms, embeds=True, models=MODELS)
     assert drafted.texts() == []
     assert drafted.rows[0].put.vector is VectorChange.KEEP
-    drafted = planner.draft(intent(entity(name="Bea")), images(before), analyze, embeds=True, models=MODELS)
+    drafted = planner.draft(intent(entity(name="Bea")), images(before), row_terms, embeds=True, models=MODELS)
     assert drafted.texts() == ["Bea"]
 
 
 def test_without_embedder_a_changed_text_loses_its_old_vector() -> None:
     """A vector never stands for a text that it was not made from."""
     drafted = planner.draft(
-        intent(entity(name="Bea")), images(entity()), analyze, embeds=False, models=MODELS
+        intent(entity(name="Bea")), images(entity()), row_terms, embeds=False, models=MODELS
     )
     assert drafted.rows[0].put.vector is VectorChange.REMOVE
 
@@ -267,7 +277,7 @@ def test_mention_needs_both_ends() -> None:
 def test_given_and_made_vectors_keep_their_own_models() -> None:
     """A caller's model name never covers vectors that the gateway made."""
     asked = intent(entity(A, embedding=unit(1, 0)), entity(B, "Bob"))
-    drafted = planner.draft(asked, images(), analyze, embeds=True, models=MODELS)
+    drafted = planner.draft(asked, images(), row_terms, embeds=True, models=MODELS)
     with pytest.raises(EmbeddingMismatch):
         planner.finish(drafted, {"Bob": unit(0, 1)}, FENCE.epoch, 1_000, "{}")
 
