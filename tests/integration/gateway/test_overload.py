@@ -185,21 +185,6 @@ async def test_a_busy_client_does_not_push_a_quiet_one_aside(process: GatewayPro
         assert quiet.refusals == []
 
 
-async def test_a_client_past_the_places_does_not_push_a_quiet_one_aside(process: GatewayProcess) -> None:
-    """One client with more calls at once than the gateway has places comes again for each that is refused.
-    Another with one call at a time may be refused while every place is taken, and still gets its answers
-    earlier than that one."""
-    async with callers(process, 1) as (quiet,):
-        await quiet.write()
-        quiet.latencies_s.clear()
-        async with busy_client(process, quiet.group_id, CALLS_MAX + 200) as busy:
-            for _ in range(40):
-                await quiet.read()
-        assert busy["refusals"] > 0
-        assert median_s(quiet.latencies_s) < busy["median_s"]
-        assert {refusal.reason for refusal in quiet.refusals} <= {"TOO_MANY_CALLS"}
-
-
 async def test_answers_that_nobody_reads_are_bounded(process: GatewayProcess) -> None:
     """Clients that ask for much and read nothing fill neither the memory nor the places of others."""
     group_id = f"group-{new_uuid()}"
