@@ -15,6 +15,9 @@ from drivers.search_reads import ScoredRow
 
 SCORE_DECIMALS = 6
 """Scores that agree to this many decimals are equal: engines differ in the last bits of the same cosine."""
+FUSED_DECIMALS = 12
+"""Fused scores that agree to this many decimals are equal: 1/21 + 1/70 and 1/30 + 1/35 are the same number,
+but not the same float."""
 RRF_K_DEFAULT = 60.0
 
 
@@ -30,7 +33,7 @@ class Method(StrEnum):
 class FusedHit:
     key: RowKey
     score: float
-    """Sum of weight / (k + rank) over the methods that found the row."""
+    """Sum of weight / (k + rank) over the methods that found the row, rounded to FUSED_DECIMALS."""
     ranks: Mapping[Method, int]
     """From 1; a method that did not find the row is absent."""
 
@@ -67,9 +70,9 @@ def weighted_rrf(
 ) -> list[FusedHit]:
     """Fuse the rankings of several methods (Cormack, Clarke and Buettcher 2009, with weights).
 
-    score = sum of weight / (k + rank), rank from 1; ordered by score descending, then group_id, uuid. A
-    method of weight 0 takes no part. Sums are exact before their one rounding, so that neither the order of
-    the methods nor that of the rows decides a tie.
+    score = sum of weight / (k + rank), rank from 1, rounded to FUSED_DECIMALS; ordered by score descending,
+    then group_id, uuid. A method of weight 0 takes no part. What is equal in exact arithmetic ties, so that
+    neither the order of the methods nor that of the rows decides.
 
     Raises ValueError if k or a weight is negative or not finite, a method has no weight, or a ranking names a
     row twice.
@@ -89,7 +92,11 @@ def weighted_rrf(
                 raise ValueError(f"{key} is in the {method} ranking twice; merge the shards' lists first")
             ranks[method] = rank
     hits = [
-        FusedHit(key, fsum(weights[method] / (k + rank) for method, rank in ranks.items()), ranks)
+        FusedHit(
+            key,
+            round(fsum(weights[method] / (k + rank) for method, rank in ranks.items()), FUSED_DECIMALS),
+            ranks,
+        )
         for key, ranks in found.items()
     ]
     return sorted(hits, key=lambda hit: (-hit.score, hit.key.group_id, hit.key.uuid))

@@ -86,7 +86,7 @@ async def test_the_answer_is_recomputed_by_hand_from_its_explanation(client: Cli
                 key = (row.group_id, row.uuid)
                 scores[key] = scores.get(key, 0.0) + one.weight / (how.rrf_k + rank)
                 places.setdefault(key, []).append((one.method, rank, row.score))
-        by_hand = sorted(scores, key=lambda key: (-scores[key], key))
+        by_hand = sorted(scores, key=lambda key: (-round(scores[key], 12), key))
         assert [(row.group_id, row.uuid) for row in how.fused] == by_hand
         assert [row.score for row in how.fused] == pytest.approx([scores[key] for key in by_hand])
         hits = [(hit.group_id, getattr(hit, ROW[found.kind]).uuid) for hit in found.hits]

@@ -167,7 +167,7 @@ def test_fused_scores_follow_the_formula(
             method: rows.index(hit.key) + 1 for method, rows in taking_part.items() if hit.key in rows
         }
         exact = sum(Fraction(weights[method]) / (k + rank) for method, rank in hit.ranks.items())
-        assert hit.score == pytest.approx(float(exact), rel=1e-12)
+        assert hit.score == pytest.approx(float(exact), rel=0, abs=1e-12)
     assert hits == sorted(hits, key=lambda hit: (-hit.score, hit.key))
 
 
@@ -179,13 +179,29 @@ def test_order_of_methods_does_not_matter(rankings: dict[Method, list[RowKey]], 
     assert weighted_rrf(shuffled, WEIGHTS, K) == weighted_rrf(rankings, WEIGHTS, K)
 
 
+def test_sums_that_are_equal_tie():
+    """1/21 + 1/70 is 1/30 + 1/35: the two fuse to one score, whatever floats make of the parts."""
+    fillers = [[RowKey("b", f"{method}-{n:02}") for n in range(50)] for method in range(2)]
+    uneven, even = RowKey("a", "2"), RowKey("a", "1")
+    for ranking, of_uneven, of_even in zip(fillers, (1, 50), (10, 15), strict=True):
+        ranking[of_uneven - 1], ranking[of_even - 1] = uneven, even
+    hits = weighted_rrf(
+        {Method.SEMANTIC: fillers[0], Method.KEYWORD: fillers[1]},
+        {Method.SEMANTIC: 1.0, Method.KEYWORD: 1.0},
+        20,
+    )
+    tied = [hit.key for hit in hits if hit.key.group_id == "a"]
+    assert tied == [even, uneven]
+    assert len({hit.score for hit in hits if hit.key in tied}) == 1
+
+
 def test_mirrored_ranks_tie():
     """Rank 1 and 2 fuse to what rank 2 and 1 fuse to, and the smaller key comes first."""
     one, two = RowKey("a", "1"), RowKey("a", "2")
     first, second = weighted_rrf(
         {Method.SEMANTIC: [two, one], Method.KEYWORD: [one, two]}, {Method.SEMANTIC: 1, Method.KEYWORD: 1}
     )
-    assert first.score == second.score == 1 / 61 + 1 / 62
+    assert first.score == second.score == pytest.approx(1 / 61 + 1 / 62, abs=1e-12)
     assert (first.key, second.key) == (one, two)
 
 
