@@ -38,6 +38,7 @@ from drivers.search_reads import (
     PathsRead,
     SemanticQuery,
     SemanticRead,
+    ValidityRead,
 )
 from drivers.vector_slots import SlotBacklog, SlotRead, VectorSlot
 from drivers.write_plan import (
@@ -170,6 +171,13 @@ class ShardDriver(Protocol):
     async def expand(self, queries: Sequence[ExpandQuery], deadline: Deadline) -> ExpandRead: ...
 
     async def paths(self, ref: GroupRef, query: PathQuery, deadline: Deadline) -> PathsRead: ...
+
+    async def next_validity_change(
+        self, refs: Sequence[GroupRef], after_us: int, deadline: Deadline
+    ) -> ValidityRead:
+        """When facts of these groups next begin or cease to hold in world time, after `after_us`. One pass
+        over the groups' facts."""
+        ...
 
     # --- vector slots -----------------------------------------------------------------------------
 

@@ -27,6 +27,8 @@ from shard_router import bm25
 from shard_router.fan_out import ShardCall
 from shard_router.max_score import clauses_above
 from shard_router.shard_reads import owns
+from shard_router.slot_search import NoSlots, ShardSemantic, SlotDirectory
+from shard_router.slot_search import semantic as semantic_of_shard
 
 TIE_SLACK = 16
 """Candidates asked of each shard beyond the window, so that disputed ties at its end are all there."""
@@ -51,6 +53,8 @@ class CandidateQuery:
     filter: RowFilter = NO_FILTER
     score_min: float = -1.0
     """Least cosine of the semantic ranking."""
+    exact: bool = False
+    """Every vector is scanned, also those of groups that have a slot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,8 @@ class Candidates:
     """Cosine, rounded."""
     keyword: tuple[ScoredRow, ...]
     """BM25 with the statistics of the whole scope, rounded. A filter does not change the statistics."""
+    by_index: frozenset[str] = frozenset()
+    """Groups whose vectors were searched by an index and not scanned."""
     keyword_exact: bool = True
     """False: a shard had more rows that might be among the best than KEYWORD_ROWS_MAX, and gave those that
     its own ranking puts first."""
@@ -70,7 +76,7 @@ class ShardAnswer:
 
     shard_id: str
     refs: tuple[GroupRef, ...]
-    semantic: Mapping[Kind, tuple[ScoredRow, ...]]
+    semantic: Mapping[Kind, ShardSemantic]
     keyword: Mapping[Kind, KeywordRead]
     fences: dict[str, Fence]
     """Of the groups that the shard owns by every read of the answer."""
@@ -93,11 +99,19 @@ async def first_step(
     shard_id: str,
     refs: tuple[GroupRef, ...],
     queries: Sequence[CandidateQuery],
+    slots: SlotDirectory,
     deadline: Deadline,
     driver: ShardDriver,
 ) -> ShardAnswer:
+    scan_all = NoSlots()
     semantic = {
-        query.kind: driver.semantic(refs, _semantic_query(query, query.vector), deadline)
+        query.kind: semantic_of_shard(
+            driver,
+            refs,
+            _semantic_query(query, query.vector),
+            scan_all if query.exact else slots,
+            deadline,
+        )
         for query in queries
         if query.vector is not None
     }
@@ -113,7 +127,7 @@ async def first_step(
     return ShardAnswer(
         shard_id=shard_id,
         refs=refs,
-        semantic={kind: read.hits for kind, read in zip(semantic, semantic_reads, strict=True)},
+        semantic=dict(zip(semantic, semantic_reads, strict=True)),
         keyword=dict(zip(keyword, keyword_reads, strict=True)),
         # A group counts only if every read of it found it owned: a later one may have seen it move.
         fences=_owned_by_all([ref.group_id for ref in refs], reads),

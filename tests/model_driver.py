@@ -17,7 +17,7 @@ from drivers.deadline import Deadline
 from drivers.errors import RowLimitExceeded
 from drivers.fence import SCHEMA_VERSION, Engine, Fence, GroupRef, ShardMarker
 from drivers.filters import matches
-from drivers.graph_model import Community, Entity, Episode, Fact, Kind
+from drivers.graph_model import OPEN_END, Community, Entity, Episode, Fact, Kind
 from drivers.path_search import shortest_paths
 from drivers.reads import Changes, ListOrder, ListQuery, RowsRead, Tombstone
 from drivers.row_codec import kind_of, term_count_of
@@ -35,6 +35,7 @@ from drivers.search_reads import (
     SemanticQuery,
     SemanticRead,
     TermClause,
+    ValidityRead,
 )
 from drivers.vector_slots import SlotBacklog, SlotRead, VectorSlot
 from drivers.write_plan import ROWS_PER_WRITE_MAX, ImageRequest, Images, IncidentEdge, WriteOutcome, WritePlan
@@ -279,6 +280,19 @@ class ModelDriver:
             return self._expand([asked])
 
         return await shortest_paths(ref, query, hop)
+
+    async def next_validity_change(
+        self, refs: Sequence[GroupRef], after_us: int, deadline: Deadline
+    ) -> ValidityRead:
+        await self._begin("next_validity_change", deadline)
+        changes: dict[str, int] = {}
+        for ref in refs:
+            facts = [row for row in self._group(ref).rows.values() if isinstance(row, Fact)]
+            times = [at for fact in facts for at in (fact.valid_at, fact.invalid_at)]
+            later = [at for at in times if after_us < at < OPEN_END]
+            if later:
+                changes[ref.group_id] = min(later)
+        return ValidityRead(changes, self._fences(refs))
 
     def _expand(self, queries: Sequence[ExpandQuery]) -> ExpandRead:
         found: dict[str, dict[str, ExpandedEdge]] = {}

@@ -21,6 +21,7 @@ from drivers.search_reads import (
     PathsRead,
     SemanticQuery,
     SemanticRead,
+    ValidityRead,
 )
 from drivers.vector_slots import SlotBacklog, SlotRead, VectorSlot
 from drivers.write_plan import ImageRequest, Images, WriteOutcome, WritePlan
@@ -135,6 +136,11 @@ class FalkorDBDriver:
 
     async def paths(self, ref: GroupRef, query: PathQuery, deadline: Deadline) -> PathsRead:
         return await shortest_paths(ref, query, lambda hop: self.expand([hop], deadline))
+
+    async def next_validity_change(
+        self, refs: Sequence[GroupRef], after_us: int, deadline: Deadline
+    ) -> ValidityRead:
+        return await search.next_validity_change(self._client, refs, self._pool_graphs, after_us, deadline)
 
     # --- vector slots -----------------------------------------------------------------------------
 

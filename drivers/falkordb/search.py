@@ -20,7 +20,7 @@ from drivers.falkordb.write import DEFAULT_SLOT, slot_of
 from drivers.fence import Fence, GroupRef
 from drivers.filter_parameters import filter_parameters
 from drivers.filters import NO_FILTER, RowFilter
-from drivers.graph_model import Kind
+from drivers.graph_model import OPEN_END, Kind
 from drivers.group_key import group_key
 from drivers.row_codec import pk
 from drivers.row_key import RowKey
@@ -36,6 +36,7 @@ from drivers.search_reads import (
     SemanticQuery,
     SemanticRead,
     TermClause,
+    ValidityRead,
 )
 
 GROUPS_PER_CLAUSE_MAX = 25
@@ -280,3 +281,23 @@ class _ExpandPlace(NamedTuple):
     along: Kind
     origin: Kind
     filter: RowFilter
+
+
+# --- validity -------------------------------------------------------------------------------------
+
+
+async def next_validity_change(
+    client: GraphClient, refs: Sequence[GroupRef], pool_graphs: int, after_us: int, deadline: Deadline
+) -> ValidityRead:
+    async def of_graph(graph: str, group_ids: list[str]) -> Rows:
+        parameters: dict[str, Parameter] = {"groups": group_ids, "after": after_us, "never": OPEN_END}
+        return await client.read(
+            graph, texts.NEXT_VALIDITY_CHANGE, parameters, deadline, "looking for the next change of validity"
+        )
+
+    answers = await over_graphs(client, by_graph(refs, pool_graphs), of_graph)
+    found = [row for answer in answers for row in answer]
+    return ValidityRead(
+        next_change={values[0]: values[1] for tag, values in found if tag == texts.CHANGE},
+        fences=fences(found),
+    )

@@ -27,6 +27,7 @@ from drivers.search_reads import (
     PathsRead,
     SemanticQuery,
     SemanticRead,
+    ValidityRead,
 )
 from drivers.vector_slots import SlotBacklog, SlotRead, VectorSlot
 from drivers.write_plan import ImageRequest, Images, WriteOutcome, WritePlan
@@ -152,6 +153,11 @@ class Neo4jDriver:
 
     async def paths(self, ref: GroupRef, query: PathQuery, deadline: Deadline) -> PathsRead:
         return await shortest_paths(ref, query, lambda hop: self.expand([hop], deadline))
+
+    async def next_validity_change(
+        self, refs: Sequence[GroupRef], after_us: int, deadline: Deadline
+    ) -> ValidityRead:
+        return await self._searches.next_validity_change(refs, after_us, deadline)
 
     # --- vector slots -----------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from drivers.graph_model import Kind
 from drivers.search_reads import ScoredRow
 from gateway.search.analyzer import analyze
 from gateway.search.query_vector import Fit, QueryVector, fit_of
-from gateway.search.request import WINDOW_MIN, ResultSpec, Search
+from gateway.search.request import WINDOW_MIN, ResultSpec, Search, VectorMode
 from shard_router.bm25 import count_query_terms
 from shard_router.candidates import CandidateQuery, Candidates
 from shard_router.fusion import Method
@@ -66,6 +66,7 @@ def candidate_queries(search: Search, vector: QueryVector | None) -> list[Candid
             score_min=specs[kind].method_score_min.get(Method.SEMANTIC, NOT_RANKED)
             if kind in specs
             else NOT_RANKED,
+            exact=search.vectors is VectorMode.EXACT,
         )
         for kind in Kind
         if kind in semantic | keyword

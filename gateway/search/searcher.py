@@ -18,11 +18,13 @@ from gateway.search.rerankers.order import Candidate, Reranking
 from gateway.search.reranking import NOT_ASKED, Rerankers
 from gateway.search.result import Hit, KindResult, SearchResult
 from gateway.search.stages import Stages
+from shard_router.candidates import Candidates
 from shard_router.parallel import all_in_parallel
 from shard_router.router import Router
 from shard_router.routing import Located
 from shard_router.scatter import Scatter
 from shard_router.search_scope import SearchScope
+from shard_router.slot_search import SlotDirectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +38,16 @@ class _Named:
 
 
 class Searcher:
-    def __init__(self, router: Router, embedder: Embedder, cross_encoder: CrossEncoder) -> None:
+    def __init__(
+        self,
+        router: Router,
+        embedder: Embedder,
+        cross_encoder: CrossEncoder,
+        slots: SlotDirectory | None = None,
+    ) -> None:
+        """`slots` None: every vector is scanned."""
         self._router = router
-        self._scatter = Scatter(router)
+        self._scatter = Scatter(router, slots)
         self._embedder = embedder
         self._cross_encoder = cross_encoder
 
@@ -90,7 +99,7 @@ class Searcher:
                     fused=fusions[spec.kind].hits,
                     reranked=reranked[spec.kind].rows if reranked[spec.kind].report.reranked else (),
                     rerank=reranked[spec.kind].report,
-                    vectors=fit.path(spec, vector, search.vectors),
+                    vectors=fit.path(spec, vector, search.vectors, _by_index(candidates.get(spec.kind))),
                     walk=graph[spec.kind].report if spec.kind in graph else None,
                     keyword_exact=spec.kind not in candidates or candidates[spec.kind].keyword_exact,
                 )
@@ -158,6 +167,10 @@ def _hits(
         # A group that was lost while its rows were reranked is missing from the answer.
         if ranked.key.group_id in scope.shard_of and (score_min is None or ranked.score >= score_min)
     )
+
+
+def _by_index(candidates: Candidates | None) -> int:
+    return 0 if candidates is None else len(candidates.by_index)
 
 
 def _ran(reranking: Reranking) -> bool:

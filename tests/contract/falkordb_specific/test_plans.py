@@ -66,11 +66,12 @@ TEXTS: dict[str, str] = {
         for kind, filtered in product(EXPANDED_KINDS, (False, True))
         for origin in ENDPOINT_KINDS[kind]
     },
+    "next validity change": queries_search.NEXT_VALIDITY_CHANGE,
 }
 PARAMETERS: dict[str, Parameter] = {
     **dict.fromkeys(("group", "operation", "operation_key", "anchor", "after_uuid", "fits", "wanted"), "x"),
     **dict.fromkeys(("op_id", "content_hash", "result", "embeddings", "embeddings_seen"), "x"),
-    **dict.fromkeys(("limit", "incident_max", "rows_max", "after", "until", "after_created_at"), 1),
+    **dict.fromkeys(("limit", "incident_max", "rows_max", "after", "until", "never", "after_created_at"), 1),
     **dict.fromkeys(("epoch", "if_version", "seen_version", "incident", "now", "score_min"), 1),
     **{f"existing_{kind}": 1 for kind in KINDS},
     "stats": {},

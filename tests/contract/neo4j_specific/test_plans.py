@@ -11,7 +11,7 @@ from drivers.graph_model import EDGE_KINDS, ENDPOINT_KINDS, TEXT_KINDS, Kind
 from drivers.neo4j import Neo4jDriver
 from drivers.neo4j.queries_fences import CREATE_FENCE, CREATE_MARKER, LIST_FENCES, READ_FENCES
 from drivers.neo4j.queries_read import CHANGES, list_text, rows_text
-from drivers.neo4j.queries_search import expand_text, keyword_text, semantic_text
+from drivers.neo4j.queries_search import NEXT_VALIDITY_CHANGE, expand_text, keyword_text, semantic_text
 from drivers.neo4j.queries_write import IMAGES, LOCKED_VERSION, SHAPES, write_statement
 from drivers.reads import ListOrder
 from drivers.search_reads import EXPANDED_KINDS
@@ -52,6 +52,7 @@ STATEMENTS = {
         for kind, filtered in product(EXPANDED_KINDS, (False, True))
         for origin in ENDPOINT_KINDS[kind]
     },
+    "next_validity_change": NEXT_VALIDITY_CHANGE,
 }
 
 
