@@ -38,7 +38,9 @@ from drivers.search_reads import (
     PathsRead,
     SemanticQuery,
     SemanticRead,
+    ValidityRead,
 )
+from drivers.vector_slots import SlotBacklog, SlotRead, VectorSlot
 from drivers.write_plan import (
     ImageRequest,
     Images,
@@ -169,3 +171,48 @@ class ShardDriver(Protocol):
     async def expand(self, queries: Sequence[ExpandQuery], deadline: Deadline) -> ExpandRead: ...
 
     async def paths(self, ref: GroupRef, query: PathQuery, deadline: Deadline) -> PathsRead: ...
+
+    async def next_validity_change(
+        self, refs: Sequence[GroupRef], after_us: int, deadline: Deadline
+    ) -> ValidityRead:
+        """When facts of these groups next begin or cease to hold in world time, after `after_us`. One pass
+        over the groups' facts."""
+        ...
+
+    # --- vector slots -----------------------------------------------------------------------------
+
+    @property
+    def slot_fill_rows(self) -> int:
+        """Rows that one fill_slot takes: so many do not hold up the shard's other callers for long."""
+        ...
+
+    async def list_slots(self, deadline: Deadline) -> Sequence[VectorSlot]: ...
+
+    async def create_slot(self, slot: VectorSlot, deadline: Deadline) -> VectorSlot:
+        """The slot of that group and kind, which may be there already, of another spec too; a new one is
+        empty."""
+        ...
+
+    async def slot_backlog(self, slot: VectorSlot, limit: int, deadline: Deadline) -> SlotBacklog:
+        """The next changes after slot.progress, at most `limit` (1..BACKLOG_ROWS_MAX)."""
+        ...
+
+    async def fill_slot(self, slot: VectorSlot, uuids: Sequence[str], deadline: Deadline) -> None:
+        """Copies the vectors that these rows have now, and takes out the rows that have none. At most
+        slot_fill_rows. May be done twice, and by two callers at once."""
+        ...
+
+    async def advance_slot(
+        self, slot: VectorSlot, backlog: SlotBacklog, deadline: Deadline
+    ) -> VectorSlot | None:
+        """After everything in the backlog has been filled in. Never goes back. None: there is no slot."""
+        ...
+
+    async def drop_slot(self, slot: VectorSlot, deadline: Deadline) -> None:
+        """May be done twice."""
+        ...
+
+    async def semantic_in_slot(self, slot: VectorSlot, query: SemanticQuery, deadline: Deadline) -> SlotRead:
+        """The best rows that the slot's index finds, together with all that changed after slot.progress.
+        query.kind is the slot's. `slot` may be older than what is stored."""
+        ...

@@ -35,6 +35,8 @@ class QueryShape:
     """It changes rows, or takes locks that writers wait for."""
     of_marker: bool = False
     """It is about the shard's marker, not about a group."""
+    of_slot: bool = False
+    """It searches a vector slot, which only large groups have: planned, never run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -132,6 +132,16 @@ class ExpandRead:
     """Groups of which one of the two bounds left edges out."""
 
 
+@dataclass(frozen=True, slots=True)
+class ValidityRead:
+    """Until when the facts that hold stay the same if nothing is written."""
+
+    next_change: Mapping[str, int]
+    """By group_id: the first valid_at or invalid_at after the asked time, in microseconds. A group without
+    one is left out."""
+    fences: Mapping[str, Fence]
+
+
 PATH_HOPS_MAX = 5
 PATHS_MAX = 100
 

@@ -9,6 +9,7 @@ from drivers.example_group import ExampleGroup
 from drivers.fence import Engine
 from drivers.query_plan import PlanReader, QueryShape
 from gateway.rerank.openai_cross_encoder import CrossEncoderSettings
+from gateway.search_cache.search_cache import SearchCacheSettings
 from gateway.settings import fleet as fleet_section
 from gateway.settings.fleet import ShardSettings
 from gateway.settings.tree import Settings
@@ -20,6 +21,7 @@ from shard_router.observer import ShardCallObserver, observed
 from shard_router.placement_hints import HintSettings
 from shard_router.router import RouterSettings
 from shard_router.shard_map import ShardInfo
+from shard_router.slot_policy import SlotPolicy
 
 if TYPE_CHECKING:
     from drivers.falkordb import FalkorDBSettings
@@ -79,6 +81,16 @@ def fleet_settings(settings: Settings) -> FleetSettings:
 
 def router_settings(settings: Settings) -> RouterSettings:
     return RouterSettings(hints=HintSettings(entries_max=settings.routing.placements_cached_max))
+
+
+def slot_policy(settings: Settings) -> SlotPolicy:
+    slots = settings.vector_slots
+    rows_min = {Engine.FALKORDB: slots.falkordb_rows_min, Engine.NEO4J: slots.neo4j_rows_min}
+    return SlotPolicy(rows_min=rows_min, slots_max=slots.slots_max)
+
+
+def search_cache_settings(settings: Settings) -> SearchCacheSettings:
+    return SearchCacheSettings(bytes_max=settings.search_cache.bytes_max, ttl_s=settings.search_cache.ttl_s)
 
 
 def cross_encoder_settings(settings: Settings) -> CrossEncoderSettings:

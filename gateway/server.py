@@ -17,6 +17,8 @@ from gateway.assembly import (
     cross_encoder_settings,
     fleet_settings,
     router_settings,
+    search_cache_settings,
+    slot_policy,
 )
 from gateway.embedding.port import Embedder
 from gateway.rerank.openai_cross_encoder import make_cross_encoder
@@ -28,7 +30,10 @@ from gateway.rpc.ingest_service import IngestService
 from gateway.rpc.interceptor import Rim, RimLimits
 from gateway.rpc.reflection import add_reflection
 from gateway.rpc.search_service import SearchService
+from gateway.rpc.searches import Searches
 from gateway.search.searcher import Searcher
+from gateway.search_cache import metrics as search_cache_metrics
+from gateway.search_cache.search_cache import SearchCache
 from gateway.settings.channel_options import channel_options
 from gateway.settings.tree import Settings
 from gateway.telemetry.metered_cross_encoder import MeteredCrossEncoder
@@ -44,6 +49,7 @@ from graphgate.v1 import (
 from shard_router.catalog import Catalog
 from shard_router.fleet import Fleet
 from shard_router.router import Router
+from shard_router.slot_keeper import SlotKeeper
 
 log = structlog.get_logger("graphgate.server")
 
@@ -78,6 +84,13 @@ class GatewayServer:
         self._catalog = Catalog(catalog_url(settings.catalog), catalog_settings(settings.catalog))
         self._fleet = Fleet(self._shards, self._catalog, fleet_settings(settings))
         self._router = Router(self._fleet, self._catalog, router_settings(settings))
+        self._search_cache = SearchCache(self._router, search_cache_settings(settings))
+        search_cache_metrics.watch(self._search_cache, self.telemetry)
+        self._slots = SlotKeeper(
+            self._fleet,
+            {shard.info.shard_id: shard.info.engine for shard in self._shards},
+            slot_policy(settings),
+        )
         self._health = HealthServicer()
         self._server = self._assemble()
         self._port = 0
@@ -96,7 +109,8 @@ class GatewayServer:
         )
         self._rim = Rim(self.telemetry, admission, rim_limits)
         writer = GraphWriter(self._router, self._embedder)
-        searcher = Searcher(self._router, self._embedder, self._cross_encoder)
+        searcher = Searcher(self._router, self._embedder, self._cross_encoder, self._slots)
+        searches = Searches(searcher, self._search_cache, self._embedder, limits.reply_bytes_max)
         server = grpc.aio.server(
             interceptors=[self._rim],
             options=channel_options(self._settings.grpc),
@@ -104,11 +118,13 @@ class GatewayServer:
             maximum_concurrent_rpcs=4 * self._settings.grpc.concurrent_rpcs_max,
         )
         graph_service_pb2_grpc.add_GraphServiceServicer_to_server(
-            GraphService(self._router, writer, limits), server
+            GraphService(self._router, writer, self._slots, limits), server
         )
         ingest_service_pb2_grpc.add_IngestServiceServicer_to_server(IngestService(writer, limits), server)
-        search_service_pb2_grpc.add_SearchServiceServicer_to_server(SearchService(searcher, limits), server)
-        admin_service_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(self._fleet, limits), server)
+        search_service_pb2_grpc.add_SearchServiceServicer_to_server(SearchService(searches, limits), server)
+        admin_service_pb2_grpc.add_AdminServiceServicer_to_server(
+            AdminService(self._fleet, searches, self._search_cache, limits), server
+        )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         if self._settings.grpc.reflection:
             add_reflection(server, SERVICES)
@@ -130,6 +146,7 @@ class GatewayServer:
         await self.telemetry.start()
         await self._embedder.start()
         await self._fleet.start()
+        self._slots.start()
         try:
             await self._fleet.settled(Deadline.after(FIRST_CONNECT_S_MAX))
             await self._fleet.answered(Deadline.after(FIRST_RETRIES_S_MAX))
@@ -146,6 +163,8 @@ class GatewayServer:
         if grace_s:
             await self._rim.drain(grace_s * (1 - LAST_ANSWERS_SHARE))
         await self._server.stop(grace_s * LAST_ANSWERS_SHARE)
+        await self._search_cache.close()
+        await self._slots.close()
         await self._router.close()
         await self._fleet.close()
         await self._catalog.close()

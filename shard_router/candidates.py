@@ -30,6 +30,8 @@ from shard_router.keyword_basis import KeywordBasis, keyword_basis
 from shard_router.keyword_counts import CountedRead, CountedRow, counted
 from shard_router.max_score import clauses_above
 from shard_router.shard_reads import owns
+from shard_router.slot_search import NoSlots, ShardSemantic, SlotDirectory
+from shard_router.slot_search import semantic as semantic_of_shard
 from shard_router.turns import Turns
 
 TIE_SLACK = 16
@@ -57,6 +59,8 @@ class CandidateQuery:
     """Least cosine of the semantic ranking."""
     explain: bool = False
     """Tell what the keyword ranking was computed from: some 2 ms at a window of 400 rows."""
+    exact: bool = False
+    """Every vector is scanned, also those of groups that have a slot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,8 @@ class Candidates:
     """Cosine, rounded."""
     keyword: tuple[ScoredRow, ...]
     """BM25 with the statistics of the whole scope, rounded. A filter does not change the statistics."""
+    by_index: frozenset[str] = frozenset()
+    """Groups whose vectors were searched by an index and not scanned."""
     keyword_exact: bool = True
     """False: a shard had more rows that might be among the best than KEYWORD_ROWS_MAX or KEYWORD_CHARS_MAX
     allows, and gave those that its own ranking puts first."""
@@ -78,7 +84,7 @@ class ShardAnswer:
 
     shard_id: str
     refs: tuple[GroupRef, ...]
-    semantic: Mapping[Kind, tuple[ScoredRow, ...]]
+    semantic: Mapping[Kind, ShardSemantic]
     keyword: Mapping[Kind, CountedRead]
     fences: dict[str, Fence]
     """Of the groups that the shard owns by every read of the answer."""
@@ -101,12 +107,20 @@ async def first_step(
     shard_id: str,
     refs: tuple[GroupRef, ...],
     queries: Sequence[CandidateQuery],
+    slots: SlotDirectory,
     deadline: Deadline,
     turns: Turns,
     driver: ShardDriver,
 ) -> ShardAnswer:
+    scan_all = NoSlots()
     semantic = {
-        query.kind: driver.semantic(refs, _semantic_query(query, query.vector), deadline)
+        query.kind: semantic_of_shard(
+            driver,
+            refs,
+            _semantic_query(query, query.vector),
+            scan_all if query.exact else slots,
+            deadline,
+        )
         for query in queries
         if query.vector is not None
     }
@@ -124,7 +138,7 @@ async def first_step(
     return ShardAnswer(
         shard_id=shard_id,
         refs=refs,
-        semantic={kind: read.hits for kind, read in zip(semantic, semantic_reads, strict=True)},
+        semantic=dict(zip(semantic, semantic_reads, strict=True)),
         keyword=dict(zip(keyword, keyword_reads, strict=True)),
         # A group counts only if every read of it found it owned: a later one may have seen it move.
         fences=_owned_by_all([ref.group_id for ref in refs], reads),

@@ -32,15 +32,18 @@ from shard_router.near_ties import exact_cosine, near_ties, settled
 from shard_router.router import Router
 from shard_router.search_scope import SearchScope
 from shard_router.shard_reads import ROUNDS_MAX, ShardReads, in_time, unsettled
+from shard_router.slot_search import NoSlots, SlotDirectory
 from shard_router.turns import Turns
 
 __all__ = ["CandidateQuery", "Candidates", "Scatter", "SearchScope"]
 
 
 class Scatter:
-    def __init__(self, router: Router) -> None:
+    def __init__(self, router: Router, slots: SlotDirectory | None = None) -> None:
+        """`slots` None: everything is scanned."""
         self._reads = ShardReads(router)
         self._turns = Turns()
+        self._slots = slots or NoSlots()
 
     async def candidates(
         self, scope: SearchScope, queries: Sequence[CandidateQuery], deadline: Deadline
@@ -56,7 +59,7 @@ class Scatter:
         pending = scope.located.refs
         for _ in range(ROUNDS_MAX):
             calls = {
-                s: partial(first_step, s, tuple(refs), queries, soon, self._turns)
+                s: partial(first_step, s, tuple(refs), queries, self._slots, soon, self._turns)
                 for s, refs in pending.items()
             }
             asked = {shard: [ref.group_id for ref in refs] for shard, refs in pending.items()}
@@ -75,6 +78,7 @@ class Scatter:
         unsettled(scope, left)
         for answer in whole:
             scope.answered(answer.shard_id, answer.fences)
+            self._slots.note(answer.shard_id, answer.fences.values())
         scope.settle()
         return await self._merge(scope, queries, whole, deadline)
 
@@ -170,13 +174,15 @@ class Scatter:
     ) -> Mapping[Kind, Candidates]:
         merged: dict[Kind, Candidates] = {}
         for query in queries:
-            hits = [hit for answer in answers for hit in answer.semantic.get(query.kind, ())]
+            reads = [answer.semantic[query.kind] for answer in answers if query.kind in answer.semantic]
+            hits = [hit for read in reads for hit in read.hits]
             exact = await self._exact_scores(scope, query, hits, deadline)
             # Its shard may have been lost over the exact scores.
             there = [hit for hit in settled(hits, exact) if hit.key.group_id in scope.fences]
             keyword = await ranked_keyword(query, answers, scope.fences, self._turns)
             merged[query.kind] = Candidates(
                 semantic=tuple(merge_method([there], query.window)) if there else (),
+                by_index=frozenset(g for read in reads for g in read.by_index if g in scope.fences),
                 keyword=tuple(keyword),
                 keyword_exact=all(a.keyword[query.kind].complete for a in answers if query.kind in a.keyword),
                 keyword_basis=explained_keyword(query, answers, keyword),

@@ -12,14 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from unicodedata import category
 
-import numpy as np
-
 from drivers.contract import SchemaItem, SchemaReport
 from drivers.deadline import Deadline
 from drivers.errors import RowLimitExceeded
 from drivers.fence import SCHEMA_VERSION, Engine, Fence, GroupRef, ShardMarker
 from drivers.filters import matches
-from drivers.graph_model import AnyRow, Community, Entity, Episode, Fact, Kind, Vector
+from drivers.graph_model import OPEN_END, AnyRow, Community, Entity, Episode, Fact, Kind
 from drivers.keyword_cut import cut_to_chars
 from drivers.path_search import shortest_paths
 from drivers.reads import Changes, ListOrder, ListQuery, RowsRead, Tombstone
@@ -38,9 +36,22 @@ from drivers.search_reads import (
     SemanticQuery,
     SemanticRead,
     TermClause,
+    ValidityRead,
 )
+from drivers.vector_slots import SlotBacklog, SlotRead, VectorSlot
 from drivers.write_plan import ROWS_PER_WRITE_MAX, ImageRequest, Images, IncidentEdge, WriteOutcome, WritePlan
-from tests.model_group import AnyEdge, GroupState, apply_plan, ends, every_kind, incident, read, vector_of
+from tests.model_group import (
+    AnyEdge,
+    GroupState,
+    apply_plan,
+    cosine,
+    ends,
+    every_kind,
+    incident,
+    read,
+    vector_of,
+)
+from tests.model_slots import FILL_ROWS, ModelSlots
 
 SCHEMA_ITEMS = tuple(f"range:{kind}(pk)" for kind in Kind)
 
@@ -56,6 +67,7 @@ class ModelDriver:
         self.settings: ShardMarker | None = None
         """What use_marker was told."""
         self.has_schema = False
+        self._slots = ModelSlots()
 
     async def step(self, name: str) -> None:
         """The one await point of the method `name`; a test overrides it."""
@@ -281,6 +293,19 @@ class ModelDriver:
 
         return await shortest_paths(ref, query, hop)
 
+    async def next_validity_change(
+        self, refs: Sequence[GroupRef], after_us: int, deadline: Deadline
+    ) -> ValidityRead:
+        await self._begin("next_validity_change", deadline)
+        changes: dict[str, int] = {}
+        for ref in refs:
+            facts = [row for row in self._group(ref).rows.values() if isinstance(row, Fact)]
+            times = [at for fact in facts for at in (fact.valid_at, fact.invalid_at)]
+            later = [at for at in times if after_us < at < OPEN_END]
+            if later:
+                changes[ref.group_id] = min(later)
+        return ValidityRead(changes, self._fences(refs))
+
     def _expand(self, queries: Sequence[ExpandQuery]) -> ExpandRead:
         found: dict[str, dict[str, ExpandedEdge]] = {}
         cut: set[str] = set()
@@ -310,6 +335,42 @@ class ModelDriver:
             frozenset(cut),
         )
 
+    # --- vector slots -----------------------------------------------------------------------------
+
+    @property
+    def slot_fill_rows(self) -> int:
+        return FILL_ROWS
+
+    async def list_slots(self, deadline: Deadline) -> Sequence[VectorSlot]:
+        await self._begin("list_slots", deadline)
+        return self._slots.list()
+
+    async def create_slot(self, slot: VectorSlot, deadline: Deadline) -> VectorSlot:
+        await self._begin("create_slot", deadline)
+        return self._slots.create(slot)
+
+    async def slot_backlog(self, slot: VectorSlot, limit: int, deadline: Deadline) -> SlotBacklog:
+        await self._begin("slot_backlog", deadline)
+        return self._slots.backlog(self._group(slot.ref), slot, limit)
+
+    async def fill_slot(self, slot: VectorSlot, uuids: Sequence[str], deadline: Deadline) -> None:
+        await self._begin("fill_slot", deadline)
+        self._slots.fill(self._group(slot.ref), slot, uuids)
+
+    async def advance_slot(
+        self, slot: VectorSlot, backlog: SlotBacklog, deadline: Deadline
+    ) -> VectorSlot | None:
+        await self._begin("advance_slot", deadline)
+        return self._slots.advance(slot, backlog)
+
+    async def drop_slot(self, slot: VectorSlot, deadline: Deadline) -> None:
+        await self._begin("drop_slot", deadline)
+        self._slots.drop(slot)
+
+    async def semantic_in_slot(self, slot: VectorSlot, query: SemanticQuery, deadline: Deadline) -> SlotRead:
+        await self._begin("semantic_in_slot", deadline)
+        return self._slots.search(self._group(slot.ref), slot, query)
+
     # --- parts ------------------------------------------------------------------------------------
 
     async def _begin(self, name: str, deadline: Deadline) -> None:
@@ -336,12 +397,6 @@ class ModelDriver:
 
 def satisfies(terms: set[str], clause: TermClause) -> bool:
     return clause.term in terms and (not clause.others or not terms.isdisjoint(clause.others))
-
-
-def cosine(a: Vector, b: Vector) -> float:
-    """In [-1, 1], computed in float64."""
-    x, y = a.astype(np.float64), b.astype(np.float64)
-    return float(np.clip(x @ y / np.sqrt((x @ x) * (y @ y)), -1.0, 1.0))
 
 
 def _far_node(group: GroupState, edge: AnyEdge, origin: Kind, uuid: str) -> AnyRow:

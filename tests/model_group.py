@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from drivers.fence import EmbeddingSpec, Fence, FenceState, KindStats
 from drivers.graph_model import (
     EDGE_KINDS,
@@ -159,3 +161,9 @@ def _put(group: GroupState, put: RowPut, version: int, at: int, vector_slot: str
     group.rows[kind, uuid] = replace(
         row, version=version, created_at=at if before is None else before.created_at
     )
+
+
+def cosine(a: Vector, b: Vector) -> float:
+    """In [-1, 1], computed in float64."""
+    x, y = a.astype(np.float64), b.astype(np.float64)
+    return float(np.clip(x @ y / np.sqrt((x @ x) * (y @ y)), -1.0, 1.0))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from drivers.contract import SchemaReport
 from drivers.deadline import Deadline
-from drivers.falkordb import fences, queries, read, schema, search, write
+from drivers.falkordb import fences, queries, read, schema, search, slots, write
 from drivers.falkordb.client import GraphClient
 from drivers.falkordb.graphs import MARKER_GRAPH, graph_of, pooled_graphs
 from drivers.falkordb.settings import FalkorDBSettings
@@ -21,7 +21,9 @@ from drivers.search_reads import (
     PathsRead,
     SemanticQuery,
     SemanticRead,
+    ValidityRead,
 )
+from drivers.vector_slots import SlotBacklog, SlotRead, VectorSlot
 from drivers.write_plan import ImageRequest, Images, WriteOutcome, WritePlan
 
 
@@ -134,6 +136,40 @@ class FalkorDBDriver:
 
     async def paths(self, ref: GroupRef, query: PathQuery, deadline: Deadline) -> PathsRead:
         return await shortest_paths(ref, query, lambda hop: self.expand([hop], deadline))
+
+    async def next_validity_change(
+        self, refs: Sequence[GroupRef], after_us: int, deadline: Deadline
+    ) -> ValidityRead:
+        return await search.next_validity_change(self._client, refs, self._pool_graphs, after_us, deadline)
+
+    # --- vector slots -----------------------------------------------------------------------------
+
+    @property
+    def slot_fill_rows(self) -> int:
+        return slots.FILL_ROWS
+
+    async def list_slots(self, deadline: Deadline) -> Sequence[VectorSlot]:
+        return await slots.list_slots(self._client, await self._graphs(deadline), deadline)
+
+    async def create_slot(self, slot: VectorSlot, deadline: Deadline) -> VectorSlot:
+        return await slots.create_slot(self._client, self.graph_of(slot.ref), slot, deadline)
+
+    async def slot_backlog(self, slot: VectorSlot, limit: int, deadline: Deadline) -> SlotBacklog:
+        return await slots.slot_backlog(self._client, self.graph_of(slot.ref), slot, limit, deadline)
+
+    async def fill_slot(self, slot: VectorSlot, uuids: Sequence[str], deadline: Deadline) -> None:
+        await slots.fill_slot(self._client, self.graph_of(slot.ref), slot, uuids, deadline)
+
+    async def advance_slot(
+        self, slot: VectorSlot, backlog: SlotBacklog, deadline: Deadline
+    ) -> VectorSlot | None:
+        return await slots.advance_slot(self._client, self.graph_of(slot.ref), slot, backlog, deadline)
+
+    async def drop_slot(self, slot: VectorSlot, deadline: Deadline) -> None:
+        await slots.drop_slot(self._client, self.graph_of(slot.ref), slot, deadline)
+
+    async def semantic_in_slot(self, slot: VectorSlot, query: SemanticQuery, deadline: Deadline) -> SlotRead:
+        return await slots.semantic_in_slot(self._client, self.graph_of(slot.ref), slot, query, deadline)
 
     # --- parts ------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from drivers.row_codec import LABEL
 from drivers.search_reads import far_kind
 
 HIT = "HIT"
+CHANGE = "CHANGE"
 FREQUENCY = "FREQUENCY"
 EDGE = "EDGE"
 INDEX = "INDEX"
@@ -104,6 +105,17 @@ WITH g, over > 0 OR size(found) > all_max AS cut, found[0..all_max] AS found
 UNWIND found AS n
 {tagged(EDGE, "g, n.uuid, n.source_uuid, n.target_uuid, cut")}"""
     return union((edges, FENCES_OF_GROUPS))
+
+
+_CHANGES = f"""MATCH (f:_Fence) WHERE f.group_id IN $groups AND {OWNING}
+WITH f.group_id AS g
+MATCH {match_by(Kind.FACT, "group_id: g")}
+WHERE n.valid_at > $after OR (n.invalid_at > $after AND n.invalid_at < $never)
+WITH g, min(CASE WHEN n.valid_at > $after THEN n.valid_at ELSE n.invalid_at END) AS at
+{tagged(CHANGE, "g, at")}"""
+NEXT_VALIDITY_CHANGE = union((_CHANGES, FENCES_OF_GROUPS))
+"""Parameters: groups, after, never (OPEN_END). A fact ends after it begins, so a beginning that is still to
+come is its next change."""
 
 
 def _and(kind: Kind, filtered: bool) -> str:

@@ -5,18 +5,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 
 from drivers.example_group import ExampleGroup, example_plan
-from drivers.falkordb import queries, queries_read, queries_search, queries_write
+from drivers.falkordb import queries, queries_read, queries_search, queries_slots, queries_write
 from drivers.falkordb.parameters import Parameter
 from drivers.falkordb.search import fitting_spec, groups_clause, terms_clause
 from drivers.falkordb.write import DEFAULT_SLOT, compose, operation_parameters, slot_of
+from drivers.fence import EmbeddingSpec
 from drivers.fence_codec import MARKER_COLUMNS, encode_fence
 from drivers.filter_parameters import far_parameters, filter_parameters
 from drivers.filters import NO_FILTER
-from drivers.graph_model import EDGE_KINDS, ENDPOINT_KINDS, INT64_MAX, NODE_KINDS, TEXT_KINDS, Kind
+from drivers.graph_model import EDGE_KINDS, ENDPOINT_KINDS, INT64_MAX, NODE_KINDS, OPEN_END, TEXT_KINDS, Kind
 from drivers.query_plan import QueryShape
 from drivers.reads import ListOrder
 from drivers.row_codec import pk
 from drivers.search_reads import EXPANDED_KINDS, KEYWORD_CHARS_MAX, far_kind
+from drivers.vector_slots import VectorSlot
 from drivers.write_plan import ROWS_PER_WRITE_MAX
 
 FENCE = "range:_Fence(group_id)"
@@ -28,22 +30,23 @@ LEFT_OUT: Mapping[str, str] = {
     "queries.PING": "reads nothing",
     "queries.INDEX_MARKER": "a schema command",
     "schema._DESCRIBE": "lists the indexes themselves",
+    "queries_slots.fill_text": "needs the index on its own label; tests/contract/test_slots.py plans it",
     "bare_loop._SET": "of the benchmarks' floor, no gateway sends it",
     "bare_loop._ENTITIES": "of the benchmarks' floor, no gateway sends it",
     "bare_loop._FACTS": "of the benchmarks' floor, no gateway sends it",
 }
-"""Texts that are in no shape, each with the reason."""
+"""Texts, and builders of texts, that are in no shape, each with the reason."""
 
 
 def query_shapes(example: ExampleGroup) -> tuple[QueryShape, ...]:
     return tuple(
         shape
-        for shapes in (_shard, _writes, _fetches, _lists, _changes, _searches, _expansions)
+        for shapes in (_shard, _writes, _fetches, _lists, _changes, _searches, _expansions, _slots)
         for shape in shapes(example)
     )
 
 
-def _range(kind: Kind, name: str) -> str:
+def _range(kind: Kind | str, name: str) -> str:
     return f"range:{kind}({name})"
 
 
@@ -201,6 +204,12 @@ def _searches(example: ExampleGroup) -> Iterator[QueryShape]:
             },
             indexes=(FENCE, _range(kind, "group_id")),
         )
+    yield QueryShape(
+        name="next-validity-change",
+        text=queries_search.NEXT_VALIDITY_CHANGE,
+        parameters={"groups": groups, "after": 0, "never": OPEN_END},
+        indexes=(FENCE, _range(Kind.FACT, "group_id")),
+    )
     for kind, filtered, counted in product(TEXT_KINDS, (False, True), (False, True)):
         terms = example.terms(kind)
         yield QueryShape(
@@ -237,4 +246,62 @@ def _expansions(example: ExampleGroup) -> Iterable[QueryShape]:
                 text=queries_search.expand_text(along, origin, filtered=filtered, far_filtered=far_filtered),
                 parameters={"groups": [group_id], "frontier": [part], **_filter(along, filtered), **far},
                 indexes=(FENCE, _range(origin, "pk")),
+            )
+
+
+def _slots(example: ExampleGroup) -> Iterator[QueryShape]:
+    """The nodes that say which slots there are have no index: a graph has few."""
+    group_id = example.ref.group_id
+    few = ("_Slot",)
+    yield QueryShape(name="list-slots", text=queries_slots.LIST_SLOTS, parameters={}, indexes=(), scanned=few)
+    for name, text, given in (
+        ("create-slot", queries_slots.CREATE_SLOT, {"properties": {}}),
+        ("advance-slot", queries_slots.ADVANCE_SLOT, {"version": 0, "uuid": "", "caught_up": False}),
+        ("drop-slot", queries_slots.DROP_SLOT, {}),
+    ):
+        yield QueryShape(
+            name=name,
+            text=text,
+            parameters={"key": group_id, **given},
+            indexes=(),
+            scanned=few,
+            writes=True,
+        )
+    for kind in TEXT_KINDS:
+        slot = VectorSlot(example.ref, kind, EmbeddingSpec("", example.vector(kind).size))
+        owners = (kind, "_Tombstone")
+        changed = tuple(_range(owner, name) for owner, name in product(owners, ("group_id", "version")))
+        yield QueryShape(
+            name=_named("slot-backlog", kind),
+            text=queries_slots.backlog_text(kind),
+            parameters={"group": group_id, "kind": kind, "version": 0, "uuid": "", "limit": _LIMIT},
+            indexes=(*changed, FENCE),
+        )
+        yield QueryShape(
+            name=_named("slot-empty", kind),
+            text=queries_slots.empty_text(slot.label),
+            parameters={"limit": _LIMIT},
+            indexes=(),
+            scanned=(slot.label,),
+            writes=True,
+            of_slot=True,
+        )
+        for filtered in (False, True):
+            yield QueryShape(
+                name=_named("semantic-in-slot", kind, "filtered" * filtered),
+                text=queries_slots.search_text(kind, filtered=filtered),
+                parameters={
+                    "group": group_id,
+                    "kind": kind,
+                    "key": slot.key,
+                    "label": slot.label,
+                    "k": _LIMIT,
+                    "vector": example.vector(kind),
+                    "since": 0,
+                    "tail_max": _LIMIT,
+                    **_filter(kind, filtered),
+                },
+                indexes=(*changed, FENCE, *((_range(kind, "pk"),) if filtered else ())),
+                scanned=few,
+                of_slot=True,
             )

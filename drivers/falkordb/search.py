@@ -20,7 +20,7 @@ from drivers.falkordb.write import DEFAULT_SLOT, slot_of
 from drivers.fence import Fence, GroupRef
 from drivers.filter_parameters import far_parameters, filter_parameters
 from drivers.filters import NO_FILTER, RowFilter
-from drivers.graph_model import Kind
+from drivers.graph_model import OPEN_END, Kind
 from drivers.group_key import group_key
 from drivers.keyword_cut import cut_to_chars
 from drivers.row_codec import pk
@@ -37,6 +37,7 @@ from drivers.search_reads import (
     SemanticQuery,
     SemanticRead,
     TermClause,
+    ValidityRead,
     far_kind,
 )
 
@@ -293,3 +294,23 @@ class _ExpandPlace(NamedTuple):
     origin: Kind
     filter: RowFilter
     far_filter: RowFilter
+
+
+# --- validity -------------------------------------------------------------------------------------
+
+
+async def next_validity_change(
+    client: GraphClient, refs: Sequence[GroupRef], pool_graphs: int, after_us: int, deadline: Deadline
+) -> ValidityRead:
+    async def of_graph(graph: str, group_ids: list[str]) -> Rows:
+        parameters: dict[str, Parameter] = {"groups": group_ids, "after": after_us, "never": OPEN_END}
+        return await client.read(
+            graph, texts.NEXT_VALIDITY_CHANGE, parameters, deadline, "looking for the next change of validity"
+        )
+
+    answers = await over_graphs(client, by_graph(refs, pool_graphs), of_graph)
+    found = [row for answer in answers for row in answer]
+    return ValidityRead(
+        next_change={values[0]: values[1] for tag, values in found if tag == texts.CHANGE},
+        fences=fences(found),
+    )

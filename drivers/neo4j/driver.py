@@ -7,6 +7,7 @@ from drivers.deadline import Deadline
 from drivers.fence import Engine, Fence, GroupRef, ShardMarker
 from drivers.graph_model import Kind
 from drivers.marker_proof import proves
+from drivers.neo4j import slots
 from drivers.neo4j.client import Neo4jClient
 from drivers.neo4j.fences import Fences
 from drivers.neo4j.reads import Reads
@@ -26,7 +27,9 @@ from drivers.search_reads import (
     PathsRead,
     SemanticQuery,
     SemanticRead,
+    ValidityRead,
 )
+from drivers.vector_slots import SlotBacklog, SlotRead, VectorSlot
 from drivers.write_plan import ImageRequest, Images, WriteOutcome, WritePlan
 
 
@@ -42,6 +45,7 @@ class Neo4jDriver:
         self._reads = Reads(self._client)
         self._searches = Searches(self._client, self._fences)
         self._schema = Schema(self._client)
+        self._slots = slots.Slots(self._client)
         self._marker: ShardMarker | None = None
 
     @property
@@ -149,3 +153,37 @@ class Neo4jDriver:
 
     async def paths(self, ref: GroupRef, query: PathQuery, deadline: Deadline) -> PathsRead:
         return await shortest_paths(ref, query, lambda hop: self.expand([hop], deadline))
+
+    async def next_validity_change(
+        self, refs: Sequence[GroupRef], after_us: int, deadline: Deadline
+    ) -> ValidityRead:
+        return await self._searches.next_validity_change(refs, after_us, deadline)
+
+    # --- vector slots -----------------------------------------------------------------------------
+
+    @property
+    def slot_fill_rows(self) -> int:
+        return slots.FILL_ROWS
+
+    async def list_slots(self, deadline: Deadline) -> Sequence[VectorSlot]:
+        return await self._slots.list(deadline)
+
+    async def create_slot(self, slot: VectorSlot, deadline: Deadline) -> VectorSlot:
+        return await self._slots.create(slot, deadline)
+
+    async def slot_backlog(self, slot: VectorSlot, limit: int, deadline: Deadline) -> SlotBacklog:
+        return await self._slots.backlog(slot, limit, deadline)
+
+    async def fill_slot(self, slot: VectorSlot, uuids: Sequence[str], deadline: Deadline) -> None:
+        await self._slots.fill(slot, uuids, deadline)
+
+    async def advance_slot(
+        self, slot: VectorSlot, backlog: SlotBacklog, deadline: Deadline
+    ) -> VectorSlot | None:
+        return await self._slots.advance(slot, backlog, deadline)
+
+    async def drop_slot(self, slot: VectorSlot, deadline: Deadline) -> None:
+        await self._slots.drop(slot, deadline)
+
+    async def semantic_in_slot(self, slot: VectorSlot, query: SemanticQuery, deadline: Deadline) -> SlotRead:
+        return await self._slots.semantic(slot, query, deadline)

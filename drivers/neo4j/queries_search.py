@@ -120,5 +120,19 @@ CALL (g) {{
 RETURN g.group_id, edges, {FENCE_OR_NULL}"""
 
 
+NEXT_VALIDITY_CHANGE = f"""{PREFIX}
+CALL () {{
+  UNWIND $p.groups AS g
+  MATCH {pattern(Kind.FACT)} USING INDEX n:{LABEL[Kind.FACT]}(pk) WHERE n.pk STARTS WITH g.prefix
+    AND (n.valid_at > $p.after OR (n.invalid_at > $p.after AND n.invalid_at < $p.never))
+  WITH g, min(CASE WHEN n.valid_at > $p.after THEN n.valid_at ELSE n.invalid_at END) AS at
+  RETURN collect([g.group_id, at]) AS changes
+}}
+{fences_of_groups("changes")}
+RETURN changes, fences"""
+"""Parameters: groups (maps of group_id and prefix of its pks), after, never (OPEN_END). A fact ends after it
+begins, so a beginning that is still to come is its next change."""
+
+
 def _and(kind: Kind, filtered: bool) -> str:
     return f" AND {condition(kind)}" if filtered else ""

@@ -5,24 +5,35 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 
 from drivers.example_group import ExampleGroup, example_plan
+from drivers.fence import EmbeddingSpec
 from drivers.fence_codec import encode_fence
 from drivers.filter_parameters import FilterValue, far_parameters, filter_parameters
 from drivers.filters import NO_FILTER
-from drivers.graph_model import EDGE_KINDS, ENDPOINT_KINDS, INT64_MAX, NODE_KINDS, TEXT_KINDS, Kind
+from drivers.graph_model import EDGE_KINDS, ENDPOINT_KINDS, INT64_MAX, NODE_KINDS, OPEN_END, TEXT_KINDS, Kind
 from drivers.group_key import group_key
-from drivers.neo4j import parameters, queries_fences, queries_read, queries_search, queries_write
+from drivers.neo4j import (
+    parameters,
+    queries_fences,
+    queries_read,
+    queries_search,
+    queries_slots,
+    queries_write,
+)
 from drivers.neo4j.fences import MARKER_KEY
 from drivers.neo4j.records import slot_of
 from drivers.neo4j.schema_rules import FULLTEXT_NAME
+from drivers.neo4j.slots import index_of
 from drivers.query_plan import QueryShape
 from drivers.reads import ListOrder
 from drivers.row_codec import pk
 from drivers.search_reads import EXPANDED_KINDS, KEYWORD_CHARS_MAX, far_kind
+from drivers.vector_slots import VectorSlot
 from drivers.write_plan import ROWS_PER_WRITE_MAX
 
 FENCE = "unique:_Fence(group_id)"
 OPERATION = "unique:_Op(pk)"
 MARKER = "unique:_Marker(key)"
+SLOT = "unique:_Slot(key)"
 _LIMIT = 100
 
 IN_ORDER_OF_THE_TEXT = ("CartesianProduct",)
@@ -32,17 +43,20 @@ LEFT_OUT: Mapping[str, str] = {
     "queries_fences.PING": "reads nothing",
     "schema._SHOW_INDEXES": "lists the indexes themselves",
     "schema._COMPONENTS": "asks for the server's version",
+    "queries_slots.AWAIT_INDEX": "waits for an index",
+    "queries_slots.index_text": "a schema command",
+    "queries_slots.drop_text": "a schema command",
     "bare_loop._SET": "of the benchmarks' floor, no gateway sends it",
     "bare_loop._ENTITIES": "of the benchmarks' floor, no gateway sends it",
     "bare_loop._FACTS": "of the benchmarks' floor, no gateway sends it",
 }
-"""Texts that are in no shape, each with the reason."""
+"""Texts, and builders of texts, that are in no shape, each with the reason."""
 
 
 def query_shapes(example: ExampleGroup) -> tuple[QueryShape, ...]:
     return tuple(
         shape
-        for shapes in (_shard, _writes, _fetches, _lists, _changes, _searches, _expansions)
+        for shapes in (_shard, _writes, _fetches, _lists, _changes, _searches, _expansions, _slots)
         for shape in shapes(example)
     )
 
@@ -219,6 +233,18 @@ def _searches(example: ExampleGroup) -> Iterator[QueryShape]:
             indexes=(_unique(kind), FENCE),
             never=IN_ORDER_OF_THE_TEXT,
         )
+    prefix = group_id + queries_read.FIRST_PK_SUFFIX
+    yield QueryShape(
+        name="next-validity-change",
+        text=queries_search.NEXT_VALIDITY_CHANGE,
+        parameters={
+            "groups": [{"group_id": group_id, "prefix": prefix}],
+            "after": 0,
+            "never": OPEN_END,
+        },
+        indexes=(_unique(Kind.FACT), FENCE),
+        never=IN_ORDER_OF_THE_TEXT,
+    )
     scope = f"(group_key:{group_key(group_id)})^0"
     for kind, filtered in product(TEXT_KINDS, (False, True)):
         terms = [f'terms:"{term}"' for term in example.terms(kind)]
@@ -260,4 +286,75 @@ def _expansions(example: ExampleGroup) -> Iterator[QueryShape]:
                     **far,
                 },
                 indexes=(_unique(origin), FENCE),
+            )
+
+
+def _slots(example: ExampleGroup) -> Iterator[QueryShape]:
+    group_id = example.ref.group_id
+    for name, text, given, writes in (
+        ("create-slot", queries_slots.CREATE_SLOT, {"properties": {}}, True),
+        (
+            "advance-slot",
+            queries_slots.ADVANCE_SLOT,
+            {"version": 0, "uuid": "", "caught_up": False},
+            True,
+        ),
+        ("drop-slot", queries_slots.DROP_SLOT, {}, True),
+    ):
+        yield QueryShape(
+            name=name, text=text, parameters={"key": group_id, **given}, indexes=(SLOT,), writes=writes
+        )
+    yield QueryShape(
+        # A shard has few.
+        name="list-slots",
+        text=queries_slots.LIST_SLOTS,
+        parameters={},
+        indexes=(),
+        scanned=("_Slot",),
+    )
+    for kind in TEXT_KINDS:
+        slot = VectorSlot(example.ref, kind, EmbeddingSpec("", example.vector(kind).size))
+        changed = (f"range:{kind}(group_id,version)", "range:_Tombstone(group_id,version)")
+        after = {"group_id": group_id, "kind": kind, "version": 0, "uuid": ""}
+        yield QueryShape(
+            name=_named("slot-backlog", kind),
+            text=queries_slots.backlog_text(kind),
+            parameters={**after, "bound": example.fence.version, "limit": _LIMIT},
+            indexes=changed,
+        )
+        rows = [{"pk": pk(group_id, uuid), "slot_pk": uuid, "uuid": uuid} for uuid in example.uuids(kind)]
+        yield QueryShape(
+            name=_named("slot-fill", kind),
+            text=queries_slots.fill_text(kind, slot.label),
+            parameters={"group_id": group_id, "rows": rows},
+            indexes=(_unique(kind), FENCE, "unique:_Vector(pk)"),
+            writes=True,
+            of_slot=True,
+        )
+        yield QueryShape(
+            name=_named("slot-empty", kind),
+            text=queries_slots.empty_text(slot.label),
+            parameters={"limit": _LIMIT},
+            indexes=(),
+            scanned=(slot.label,),
+            writes=True,
+            of_slot=True,
+        )
+        for filtered in (False, True):
+            yield QueryShape(
+                name=_named("semantic-in-slot", kind, "filtered" * filtered),
+                text=queries_slots.search_text(kind, filtered=filtered),
+                parameters={
+                    **after,
+                    "key": slot.key,
+                    "index": index_of(slot),
+                    "k": _LIMIT,
+                    "vector": example.vector(kind).tolist(),
+                    "dimension": slot.spec.dimension,
+                    "since": 0,
+                    "tail_max": _LIMIT,
+                    **_filter(kind, filtered),
+                },
+                indexes=(*changed, SLOT, FENCE, *((_unique(kind),) if filtered else ())),
+                of_slot=True,
             )

@@ -82,6 +82,8 @@ RULES: tuple[SchemaRule, ...] = (
     _system("_Fence", "unique", "group_id"),
     _system("_Op", "unique", "pk"),
     _system("_Tombstone", "unique", "pk"),
+    _system("_Slot", "unique", "key"),
+    _system("_Vector", "unique", "pk"),
     *(_of(kind, "unique", "pk") for kind in Kind),
     *(_of(kind, "range", "group_id", "version") for kind in Kind),
     _system("_Tombstone", "range", "group_id", "version"),

@@ -11,14 +11,14 @@ from drivers.errors import ShardImpaired
 from drivers.fence import Fence, GroupRef
 from drivers.filter_parameters import far_parameters, filter_parameters
 from drivers.filters import NO_FILTER, RowFilter
-from drivers.graph_model import Kind
+from drivers.graph_model import OPEN_END, Kind
 from drivers.group_key import group_key
 from drivers.keyword_cut import cut_to_chars
 from drivers.neo4j import records
 from drivers.neo4j.client import Neo4jClient
 from drivers.neo4j.fences import Fences
 from drivers.neo4j.queries_read import FIRST_PK_SUFFIX
-from drivers.neo4j.queries_search import expand_text, keyword_text, semantic_text
+from drivers.neo4j.queries_search import NEXT_VALIDITY_CHANGE, expand_text, keyword_text, semantic_text
 from drivers.neo4j.schema_rules import FULLTEXT_NAME
 from drivers.row_codec import pk
 from drivers.row_key import RowKey
@@ -32,6 +32,7 @@ from drivers.search_reads import (
     ScoredRow,
     SemanticQuery,
     SemanticRead,
+    ValidityRead,
     far_kind,
 )
 
@@ -184,6 +185,24 @@ class Searches:
         return ExpandRead(
             {group_id: tuple(some.values()) for group_id, some in edges.items()}, fences, frozenset(cut)
         )
+
+    async def next_validity_change(
+        self, refs: Sequence[GroupRef], after_us: int, deadline: Deadline
+    ) -> ValidityRead:
+        group_ids = sorted({ref.group_id for ref in refs})
+        ((changes, found),) = await self._client.read(
+            NEXT_VALIDITY_CHANGE,
+            {
+                "groups": [
+                    {"group_id": group_id, "prefix": group_id + FIRST_PK_SUFFIX} for group_id in group_ids
+                ],
+                "after": after_us,
+                "never": OPEN_END,
+            },
+            "next_validity_change",
+            deadline,
+        )
+        return ValidityRead(dict(changes), records.fences(found))
 
 
 class _Alike(NamedTuple):

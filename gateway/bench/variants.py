@@ -44,12 +44,14 @@ class Variant(Protocol):
 class ThroughGateway:
     """WriteGraph over gRPC to a gateway process."""
 
-    def __init__(self, client: GatewayClient) -> None:
+    def __init__(self, client: GatewayClient, model: str = MODEL) -> None:
+        """`model`: name of the one that made the vectors."""
         self._client = client
+        self._model = model
 
     def prepare(self, group_id: str, rows: Rows) -> Send:
         request = graph_service_pb2.WriteGraphRequest(
-            group_id=group_id, request_id=str(uuid.uuid4()), embedding_model=MODEL
+            group_id=group_id, request_id=str(uuid.uuid4()), embedding_model=self._model
         )
         for row in rows:
             assert row.embedding is not None, row.uuid

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from gateway.cli.bench.peer import peer
 from gateway.cli.bench.write import write
 from gateway.cli.config import config
 from gateway.cli.demo import demo
@@ -32,12 +33,7 @@ app.command("eval")(evaluate)
 
 bench = typer.Typer(no_args_is_help=True, help="Measure what this machine does.")
 bench.command()(write)
-
-
-@bench.callback()
-def _bench() -> None:
-    """Keeps `write` a command of its own while it is the only one."""
-
+bench.command()(peer)
 
 app.add_typer(bench, name="bench")
 

@@ -106,7 +106,7 @@ async def explain_shard(
     for shape in chosen(query_shapes(driver.engine, group), pattern):
         # A query whose index is gone may be an error, or read the whole shard.
         served = all(states.get(name, READY) == READY for name in shape.indexes)
-        profile = served and (profile_writes if shape.writes else profile_reads)
+        profile = served and not shape.of_slot and (profile_writes if shape.writes else profile_reads)
         plan, problem = None, ""
         try:
             plan = await reader.explain(group.ref, shape, _soon(), profile=profile)

@@ -1,7 +1,7 @@
-"""AdminService: shards and their schema."""
+"""AdminService: shards, their schema, and what is kept of searches."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import cast
 
@@ -10,7 +10,10 @@ from drivers.deadline import Deadline
 from gateway.rpc.call import CallLimits, Context, deadline_of
 from gateway.rpc.group_messages import limits_message
 from gateway.rpc.search_answer import SHARD_ENGINE
-from gateway.rpc.validation import SHARD_ID_CHARS_MAX, Violations
+from gateway.rpc.searches import Searches
+from gateway.rpc.validation import GROUPS_MAX, SHARD_ID_CHARS_MAX, Violations, shown
+from gateway.search_cache.group_pattern import GroupPattern
+from gateway.search_cache.search_cache import SearchCache
 from graphgate.v1 import admin_service_pb2 as pb
 from graphgate.v1 import admin_service_pb2_grpc as pb_grpc
 from shard_router.fleet import Fleet, ShardStatus
@@ -23,8 +26,10 @@ _STATE: Mapping[ShardState, pb.ShardState] = {
 
 
 class AdminService(pb_grpc.AdminServiceServicer):
-    def __init__(self, fleet: Fleet, limits: CallLimits) -> None:
+    def __init__(self, fleet: Fleet, searches: Searches, cache: SearchCache, limits: CallLimits) -> None:
         self._fleet = fleet
+        self._searches = searches
+        self._cache = cache
         self._limits = limits
 
     async def ListShards(self, request: pb.ListShardsRequest, context: Context) -> pb.ListShardsResponse:
@@ -52,6 +57,22 @@ class AdminService(pb_grpc.AdminServiceServicer):
         (schema,) = await self._on_shards(request.shard, _drop, context)
         return pb.DropSchemaResponse(schema=schema)
 
+    async def InvalidateSearchCache(
+        self, request: pb.InvalidateSearchCacheRequest, context: Context
+    ) -> pb.InvalidateSearchCacheResponse:
+        v = Violations()
+        scope = _scope(v, request)
+        v.raise_if_any()
+        return pb.InvalidateSearchCacheResponse(dropped=await self._cache.drop(scope))
+
+    async def PreloadSearch(
+        self, request: pb.PreloadSearchRequest, context: Context
+    ) -> pb.PreloadSearchResponse:
+        answer = await self._searches.preload(request.search, "search.", deadline_of(context, self._limits))
+        return pb.PreloadSearchResponse(
+            cache=answer.cache, hits=sum(len(found.hits) for found in answer.results)
+        )
+
     async def _on_shards(
         self,
         shard_id: str,
@@ -68,6 +89,26 @@ class AdminService(pb_grpc.AdminServiceServicer):
             *(self._fleet.on_shard(one, deadline, partial(call, deadline)) for one in shard_ids)
         )
         return [_schema(one, report) for one, report in zip(shard_ids, reports, strict=True)]
+
+
+def _scope(v: Violations, request: pb.InvalidateSearchCacheRequest) -> Sequence[str] | GroupPattern | None:
+    """None: all groups."""
+    match request.WhichOneof("scope"):
+        case "groups":
+            group_ids = request.groups.group_ids
+            v.count("groups.group_ids", len(group_ids), GROUPS_MAX, at_least=1)
+            return [v.group_id(f"groups.group_ids[{i}]", g) for i, g in enumerate(group_ids[:GROUPS_MAX])]
+        case "group_id_pattern":
+            try:
+                return GroupPattern(request.group_id_pattern)
+            except ValueError as error:
+                v.add("group_id_pattern", f"{error}, got {shown(request.group_id_pattern)}")
+                return None
+        case "all_groups":
+            return None
+        case _:
+            v.add("scope", "is required: groups, group_id_pattern or all_groups")
+            return None
 
 
 async def _describe(deadline: Deadline, driver: ShardDriver) -> SchemaReport:

@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from drivers.graph_model import Kind
+from drivers.graph_model import TEXT_KINDS, Kind
 from gateway.rpc import page_token
 from gateway.rpc.call import CallLimits, Context, deadline_of
 from gateway.rpc.graph_reads import GraphReads
@@ -18,12 +18,14 @@ from graphgate.v1 import graph_pb2
 from graphgate.v1 import graph_service_pb2 as pb
 from graphgate.v1 import graph_service_pb2_grpc as pb_grpc
 from shard_router.router import Router
+from shard_router.slot_search import SlotDirectory
 
 
 class GraphService(pb_grpc.GraphServiceServicer):
     """The methods of each kind differ only in their messages; RowReads has what they share."""
 
-    def __init__(self, router: Router, writer: GraphWriter, limits: CallLimits) -> None:
+    def __init__(self, router: Router, writer: GraphWriter, slots: SlotDirectory, limits: CallLimits) -> None:
+        self._slots = slots
         self._router = router
         self._writer = writer
         self._reads = RowReads(router, limits)
@@ -69,8 +71,10 @@ class GraphService(pb_grpc.GraphServiceServicer):
         shard_id, fence = await self._router.describe_group(
             request.group_id, deadline_of(context, self._limits)
         )
+        known = self._slots.slots_of(shard_id)
+        slots = [known[fence.group_id, kind] for kind in TEXT_KINDS if (fence.group_id, kind) in known]
         return pb.GetGroupResponse(
-            group=group_message(fence, shard_id),
+            group=group_message(fence, shard_id, slots),
             limits=limits_message(self._router.write_weight_max(shard_id)),
         )
 

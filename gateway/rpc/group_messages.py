@@ -1,12 +1,15 @@
 """Groups, and the limits of the shards that hold them, as messages."""
 
+from collections.abc import Iterable
+
 from drivers.fence import Fence
 from drivers.graph_model import Kind
+from drivers.vector_slots import VectorSlot
 from gateway.rpc.row_messages import ROW_KIND, timestamp
 from graphgate.v1 import graph_pb2 as pb
 
 
-def group_message(fence: Fence, shard_id: str) -> pb.Group:
+def group_message(fence: Fence, shard_id: str, slots: Iterable[VectorSlot] = ()) -> pb.Group:
     return pb.Group(
         group_id=fence.group_id,
         version=fence.version,
@@ -24,6 +27,14 @@ def group_message(fence: Fence, shard_id: str) -> pb.Group:
                 kind=ROW_KIND[kind], model=spec.model, dimension=spec.dimension, revision=spec.revision
             )
             for kind, spec in sorted(fence.embeddings.items())
+        ],
+        vector_slots=[
+            pb.VectorSlot(
+                kind=ROW_KIND[slot.kind],
+                complete_version=slot.progress.complete_version,
+                serving=slot.caught_up,
+            )
+            for slot in slots
         ],
     )
 

@@ -17,7 +17,7 @@ from gateway.rpc.row_messages import (
 )
 from gateway.rpc.search_explanation import explanation
 from gateway.rpc.search_reading import METHOD
-from gateway.search.request import Search
+from gateway.search.request import Search, VectorMode
 from gateway.search.result import Hit, KindResult, SearchResult, VectorPath, WalkReport
 from graphgate.v1 import search_service_pb2 as pb
 from shard_router.partial import ShardStatus
@@ -147,11 +147,19 @@ def _hit(kind: Kind, hit: Hit, with_placement: bool, mask: ReadMask) -> pb.Searc
     return message
 
 
+_VECTOR_SEARCH: Mapping[VectorMode | None, pb.VectorSearch] = {
+    None: pb.VECTOR_SEARCH_UNSPECIFIED,
+    VectorMode.EXACT: pb.VECTOR_SEARCH_EXACT,
+    VectorMode.APPROXIMATE: pb.VECTOR_SEARCH_APPROXIMATE,
+}
+
+
 def _vector_path(path: VectorPath | None) -> pb.VectorPath | None:
     if path is None:
         return None
-    ran = pb.VECTOR_SEARCH_EXACT if path.exact else pb.VECTOR_SEARCH_UNSPECIFIED
-    return pb.VectorPath(ran=ran, reason=path.reason)
+    return pb.VectorPath(
+        ran=_VECTOR_SEARCH[path.ran], reason=path.reason, groups_by_index=path.groups_by_index
+    )
 
 
 def _walk(walk: WalkReport | None) -> pb.GraphWalk | None:

@@ -81,14 +81,16 @@ def _fitting(violations: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]
 class Violations:
     """Collects what is wrong with a request; the checks return a usable value either way."""
 
-    def __init__(self) -> None:
+    def __init__(self, path: str = "") -> None:
+        """`path` leads the names of all fields, e.g. "search."."""
+        self._path = path
         self._first: list[tuple[str, str]] = []
         self._found = 0
 
     def add(self, field: str, what: str) -> None:
         self._found += 1
         if len(self._first) < VIOLATIONS_MAX:
-            self._first.append((field[:FIELD_CHARS_MAX], what))
+            self._first.append(((self._path + field)[:FIELD_CHARS_MAX], what))
 
     def raise_if_any(self) -> None:
         """Raises InvalidRequest."""

@@ -10,7 +10,7 @@ from drivers.filters import RowFilter
 from drivers.graph_model import Kind
 from gateway.search.analyzer import analyze
 from gateway.search.query_vector import Fit, QueryVector, fit_of
-from gateway.search.request import WINDOW_MIN, ResultSpec, Search
+from gateway.search.request import WINDOW_MIN, ResultSpec, Search, VectorMode
 from shard_router.bm25 import count_query_terms
 from shard_router.candidates import CandidateQuery, Candidates
 from shard_router.fusion import Method
@@ -66,6 +66,7 @@ def candidate_queries(search: Search, vector: QueryVector | None) -> list[Candid
             if kind in specs
             else NOT_RANKED,
             explain=search.explain,
+            exact=search.vectors is VectorMode.EXACT,
         )
         for kind in Kind
         if kind in semantic | keyword

@@ -70,17 +70,24 @@ class Fit:
         """Whether vectors of another model have the query's dimension, so that a scan takes them in."""
         return any(skip.kind is kind and skip.stored.dimension == dimension for skip in self.skips)
 
-    def path(self, spec: ResultSpec, vector: QueryVector | None, mode: VectorMode) -> VectorPath | None:
-        """How vectors of the kind were compared; None: they were not to be."""
+    def path(
+        self, spec: ResultSpec, vector: QueryVector | None, mode: VectorMode, by_index: int
+    ) -> VectorPath | None:
+        """How vectors of the kind were compared, those of `by_index` groups by an index; None: they were not
+        to be."""
         if not spec.weights.get(Method.SEMANTIC):
             return None
         if vector is None:
-            return VectorPath(exact=False, reason=VectorPathReason.NO_QUERY_VECTOR)
+            return VectorPath(None, VectorPathReason.NO_QUERY_VECTOR)
         if not self.stored.get(spec.kind):
-            return VectorPath(exact=False, reason=VectorPathReason.NO_FITTING_GROUP)
-        exact = mode is VectorMode.EXACT
+            return VectorPath(None, VectorPathReason.NO_FITTING_GROUP)
+        if by_index:
+            asked = mode is VectorMode.APPROXIMATE
+            reason = VectorPathReason.REQUESTED if asked else VectorPathReason.LARGE_GROUPS
+            return VectorPath(VectorMode.APPROXIMATE, reason, by_index)
+        asked = mode is VectorMode.EXACT
         return VectorPath(
-            exact=True, reason=VectorPathReason.REQUESTED if exact else VectorPathReason.NO_VECTOR_INDEX
+            VectorMode.EXACT, VectorPathReason.REQUESTED if asked else VectorPathReason.NO_VECTOR_INDEX
         )
 
 

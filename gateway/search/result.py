@@ -7,6 +7,7 @@ from enum import StrEnum
 from drivers.fence import EmbeddingSpec, Engine
 from drivers.graph_model import AnyRow, Kind
 from drivers.row_key import RowKey
+from gateway.search.request import VectorMode
 from shard_router.fusion import FusedHit, Method
 from shard_router.keyword_basis import KeywordBasis
 from shard_router.partial import ShardOutcome
@@ -46,6 +47,7 @@ class Hit:
 
 class VectorPathReason(StrEnum):
     REQUESTED = "REQUESTED"
+    LARGE_GROUPS = "LARGE_GROUPS"
     NO_VECTOR_INDEX = "NO_VECTOR_INDEX"
     NO_QUERY_VECTOR = "NO_QUERY_VECTOR"
     NO_FITTING_GROUP = "NO_FITTING_GROUP"
@@ -53,9 +55,11 @@ class VectorPathReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class VectorPath:
-    exact: bool
-    """False: no vectors were compared."""
+    ran: VectorMode | None
+    """EXACT or APPROXIMATE; None: no vectors were compared."""
     reason: VectorPathReason
+    groups_by_index: int = 0
+    """The others were scanned."""
 
 
 class EmptyReason(StrEnum):

@@ -28,6 +28,7 @@ from shard_router.router import Router
 from shard_router.routing import Located
 from shard_router.scatter import Scatter
 from shard_router.search_scope import SearchScope
+from shard_router.slot_search import SlotDirectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,16 @@ class _Named:
 
 
 class Searcher:
-    def __init__(self, router: Router, embedder: Embedder, cross_encoder: CrossEncoder) -> None:
+    def __init__(
+        self,
+        router: Router,
+        embedder: Embedder,
+        cross_encoder: CrossEncoder,
+        slots: SlotDirectory | None = None,
+    ) -> None:
+        """`slots` None: every vector is scanned."""
         self._router = router
-        self._scatter = Scatter(router)
+        self._scatter = Scatter(router, slots)
         self._embedder = embedder
         self._cross_encoder = cross_encoder
 
@@ -96,7 +104,7 @@ class Searcher:
                     fused=fusions[spec.kind].hits,
                     reranked=reranked[spec.kind].rows if reranked[spec.kind].report.reranked else (),
                     rerank=reranked[spec.kind].report,
-                    vectors=fit.path(spec, vector, search.vectors),
+                    vectors=fit.path(spec, vector, search.vectors, _by_index(candidates.get(spec.kind))),
                     walk=graph[spec.kind].report if spec.kind in graph else None,
                     keyword_exact=spec.kind not in candidates or candidates[spec.kind].keyword_exact,
                     keyword_basis=_keyword_basis(spec, candidates.get(spec.kind)),
@@ -172,6 +180,10 @@ def _hits(
 def _keyword_basis(spec: ResultSpec, candidates: Candidates | None) -> KeywordBasis | None:
     """None for a kind whose keyword candidates only tell the graph method where to start."""
     return candidates.keyword_basis if candidates is not None and spec.weights.get(Method.KEYWORD) else None
+
+
+def _by_index(candidates: Candidates | None) -> int:
+    return 0 if candidates is None else len(candidates.by_index)
 
 
 def _ran(reranking: Reranking) -> bool:

@@ -69,6 +69,26 @@ class RoutingSettings(Section):
     """Calls that wait for their turn at one shard; more are RESOURCE_EXHAUSTED."""
 
 
+class SearchCacheSettings(Section):
+    """Answers of searches that are kept in memory, see SearchCacheUse in the API."""
+
+    bytes_max: Annotated[int, Field(ge=0, le=1 << 40)] = 64 * MIB
+    """Of all kept answers; least recently used ones go first. 0 keeps none."""
+    ttl_s: Annotated[float, Field(gt=0, le=86_400)] = 300.0
+    """How long an answer is kept at most, though nothing was written."""
+
+
+class VectorSlotSettings(Section):
+    """When a group's vectors get an index of their own."""
+
+    falkordb_rows_min: Annotated[int, Field(ge=100)] = 2_000
+    """Rows of one kind in a group on FalkorDB; below, a search scans them."""
+    neo4j_rows_min: Annotated[int, Field(ge=100)] = 1_500
+    """As falkordb_rows_min, on Neo4j, where a scan takes some fifteen times as long."""
+    slots_max: Annotated[int, Field(ge=0, le=1_000)] = 64
+    """In one shard; further groups are scanned. 0: all are."""
+
+
 class LoggingSettings(Section):
     """Logs go to standard error."""
 

@@ -17,6 +17,8 @@ from gateway.settings.service import (
     LoggingSettings,
     MetricsSettings,
     RoutingSettings,
+    SearchCacheSettings,
+    VectorSlotSettings,
 )
 
 SHARDS_MAX = 1_000
@@ -43,6 +45,8 @@ class Settings(Section):
     metrics: MetricsSettings = MetricsSettings()
     logging: LoggingSettings = LoggingSettings()
     routing: RoutingSettings = RoutingSettings()
+    search_cache: SearchCacheSettings = SearchCacheSettings()
+    vector_slots: VectorSlotSettings = VectorSlotSettings()
     embedder: EmbedderSection = EmbedderSection()
     cross_encoder: CrossEncoderSection = CrossEncoderSection()
     shards: Annotated[tuple[ShardSettings, ...], Field(max_length=SHARDS_MAX)] = ()

@@ -136,3 +136,33 @@ class DropSchemaResponse(_message.Message):
     SCHEMA_FIELD_NUMBER: _ClassVar[int]
     schema: ShardSchema
     def __init__(self, schema: _Optional[_Union[ShardSchema, _Mapping]] = ...) -> None: ...
+
+class InvalidateSearchCacheRequest(_message.Message):
+    __slots__ = ("groups", "group_id_pattern", "all_groups")
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
+    GROUP_ID_PATTERN_FIELD_NUMBER: _ClassVar[int]
+    ALL_GROUPS_FIELD_NUMBER: _ClassVar[int]
+    groups: _search_service_pb2.GroupList
+    group_id_pattern: str
+    all_groups: _search_service_pb2.AllGroups
+    def __init__(self, groups: _Optional[_Union[_search_service_pb2.GroupList, _Mapping]] = ..., group_id_pattern: _Optional[str] = ..., all_groups: _Optional[_Union[_search_service_pb2.AllGroups, _Mapping]] = ...) -> None: ...
+
+class InvalidateSearchCacheResponse(_message.Message):
+    __slots__ = ("dropped",)
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    dropped: int
+    def __init__(self, dropped: _Optional[int] = ...) -> None: ...
+
+class PreloadSearchRequest(_message.Message):
+    __slots__ = ("search",)
+    SEARCH_FIELD_NUMBER: _ClassVar[int]
+    search: _search_service_pb2.SearchRequest
+    def __init__(self, search: _Optional[_Union[_search_service_pb2.SearchRequest, _Mapping]] = ...) -> None: ...
+
+class PreloadSearchResponse(_message.Message):
+    __slots__ = ("cache", "hits")
+    CACHE_FIELD_NUMBER: _ClassVar[int]
+    HITS_FIELD_NUMBER: _ClassVar[int]
+    cache: _search_service_pb2.SearchCacheReport
+    hits: int
+    def __init__(self, cache: _Optional[_Union[_search_service_pb2.SearchCacheReport, _Mapping]] = ..., hits: _Optional[int] = ...) -> None: ...

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class AdminServiceStub:
-    """Shards and their schema.
+    """Shards, their schema, and what this gateway keeps of searches.
     """
 
     def __init__(self, channel):
@@ -55,10 +55,20 @@ class AdminServiceStub:
                 request_serializer=graphgate_dot_v1_dot_admin__service__pb2.DropSchemaRequest.SerializeToString,
                 response_deserializer=graphgate_dot_v1_dot_admin__service__pb2.DropSchemaResponse.FromString,
                 _registered_method=True)
+        self.InvalidateSearchCache = channel.unary_unary(
+                '/graphgate.v1.AdminService/InvalidateSearchCache',
+                request_serializer=graphgate_dot_v1_dot_admin__service__pb2.InvalidateSearchCacheRequest.SerializeToString,
+                response_deserializer=graphgate_dot_v1_dot_admin__service__pb2.InvalidateSearchCacheResponse.FromString,
+                _registered_method=True)
+        self.PreloadSearch = channel.unary_unary(
+                '/graphgate.v1.AdminService/PreloadSearch',
+                request_serializer=graphgate_dot_v1_dot_admin__service__pb2.PreloadSearchRequest.SerializeToString,
+                response_deserializer=graphgate_dot_v1_dot_admin__service__pb2.PreloadSearchResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer:
-    """Shards and their schema.
+    """Shards, their schema, and what this gateway keeps of searches.
     """
 
     def ListShards(self, request, context):
@@ -90,6 +100,22 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def InvalidateSearchCache(self, request, context):
+        """Drops kept answers of searches at this gateway, and keeps none of the searches that are under way. It is
+        never needed for a caller to see what was written, see SearchCacheUse. Errors: INVALID_ARGUMENT.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PreloadSearch(self, request, context):
+        """Does a search so that its answer is kept at this gateway before anybody asks for it, in place of one that
+        is kept already. Errors: those of SearchService.Search.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -113,6 +139,16 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     request_deserializer=graphgate_dot_v1_dot_admin__service__pb2.DropSchemaRequest.FromString,
                     response_serializer=graphgate_dot_v1_dot_admin__service__pb2.DropSchemaResponse.SerializeToString,
             ),
+            'InvalidateSearchCache': grpc.unary_unary_rpc_method_handler(
+                    servicer.InvalidateSearchCache,
+                    request_deserializer=graphgate_dot_v1_dot_admin__service__pb2.InvalidateSearchCacheRequest.FromString,
+                    response_serializer=graphgate_dot_v1_dot_admin__service__pb2.InvalidateSearchCacheResponse.SerializeToString,
+            ),
+            'PreloadSearch': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreloadSearch,
+                    request_deserializer=graphgate_dot_v1_dot_admin__service__pb2.PreloadSearchRequest.FromString,
+                    response_serializer=graphgate_dot_v1_dot_admin__service__pb2.PreloadSearchResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'graphgate.v1.AdminService', rpc_method_handlers)
@@ -122,7 +158,7 @@ def add_AdminServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AdminService:
-    """Shards and their schema.
+    """Shards, their schema, and what this gateway keeps of searches.
     """
 
     @staticmethod
@@ -223,6 +259,60 @@ class AdminService:
             '/graphgate.v1.AdminService/DropSchema',
             graphgate_dot_v1_dot_admin__service__pb2.DropSchemaRequest.SerializeToString,
             graphgate_dot_v1_dot_admin__service__pb2.DropSchemaResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def InvalidateSearchCache(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/graphgate.v1.AdminService/InvalidateSearchCache',
+            graphgate_dot_v1_dot_admin__service__pb2.InvalidateSearchCacheRequest.SerializeToString,
+            graphgate_dot_v1_dot_admin__service__pb2.InvalidateSearchCacheResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreloadSearch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/graphgate.v1.AdminService/PreloadSearch',
+            graphgate_dot_v1_dot_admin__service__pb2.PreloadSearchRequest.SerializeToString,
+            graphgate_dot_v1_dot_admin__service__pb2.PreloadSearchResponse.FromString,
             options,
             channel_credentials,
             insecure,

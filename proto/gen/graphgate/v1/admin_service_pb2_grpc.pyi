@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AdminServiceStub:
-    """Shards and their schema."""
+    """Shards, their schema, and what this gateway keeps of searches."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -43,10 +43,18 @@ class AdminServiceStub:
     """Drops graphgate's indexes and constraints of one shard; rows stay. Searches and writes there are
     slow or fail until EnsureSchema.
     """
+    InvalidateSearchCache: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.InvalidateSearchCacheRequest, _admin_service_pb2.InvalidateSearchCacheResponse]
+    """Drops kept answers of searches at this gateway, and keeps none of the searches that are under way. It is
+    never needed for a caller to see what was written, see SearchCacheUse. Errors: INVALID_ARGUMENT.
+    """
+    PreloadSearch: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.PreloadSearchRequest, _admin_service_pb2.PreloadSearchResponse]
+    """Does a search so that its answer is kept at this gateway before anybody asks for it, in place of one that
+    is kept already. Errors: those of SearchService.Search.
+    """
 
 @_typing.type_check_only
 class AdminServiceAsyncStub(AdminServiceStub):
-    """Shards and their schema."""
+    """Shards, their schema, and what this gateway keeps of searches."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListShards: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.ListShardsRequest, _admin_service_pb2.ListShardsResponse]  # type: ignore[assignment]
@@ -59,9 +67,17 @@ class AdminServiceAsyncStub(AdminServiceStub):
     """Drops graphgate's indexes and constraints of one shard; rows stay. Searches and writes there are
     slow or fail until EnsureSchema.
     """
+    InvalidateSearchCache: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.InvalidateSearchCacheRequest, _admin_service_pb2.InvalidateSearchCacheResponse]  # type: ignore[assignment]
+    """Drops kept answers of searches at this gateway, and keeps none of the searches that are under way. It is
+    never needed for a caller to see what was written, see SearchCacheUse. Errors: INVALID_ARGUMENT.
+    """
+    PreloadSearch: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.PreloadSearchRequest, _admin_service_pb2.PreloadSearchResponse]  # type: ignore[assignment]
+    """Does a search so that its answer is kept at this gateway before anybody asks for it, in place of one that
+    is kept already. Errors: those of SearchService.Search.
+    """
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Shards and their schema."""
+    """Shards, their schema, and what this gateway keeps of searches."""
 
     @_abc_1.abstractmethod
     def ListShards(
@@ -95,6 +111,26 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_service_pb2.DropSchemaResponse, _abc.Awaitable[_admin_service_pb2.DropSchemaResponse]]:
         """Drops graphgate's indexes and constraints of one shard; rows stay. Searches and writes there are
         slow or fail until EnsureSchema.
+        """
+
+    @_abc_1.abstractmethod
+    def InvalidateSearchCache(
+        self,
+        request: _admin_service_pb2.InvalidateSearchCacheRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.InvalidateSearchCacheResponse, _abc.Awaitable[_admin_service_pb2.InvalidateSearchCacheResponse]]:
+        """Drops kept answers of searches at this gateway, and keeps none of the searches that are under way. It is
+        never needed for a caller to see what was written, see SearchCacheUse. Errors: INVALID_ARGUMENT.
+        """
+
+    @_abc_1.abstractmethod
+    def PreloadSearch(
+        self,
+        request: _admin_service_pb2.PreloadSearchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.PreloadSearchResponse, _abc.Awaitable[_admin_service_pb2.PreloadSearchResponse]]:
+        """Does a search so that its answer is kept at this gateway before anybody asks for it, in place of one that
+        is kept already. Errors: those of SearchService.Search.
         """
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

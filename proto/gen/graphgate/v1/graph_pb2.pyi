@@ -276,7 +276,7 @@ class ShardLimits(_message.Message):
     def __init__(self, write_weight_max: _Optional[int] = ...) -> None: ...
 
 class Group(_message.Message):
-    __slots__ = ("group_id", "version", "shard", "space", "epoch", "created_at", "counts", "embeddings")
+    __slots__ = ("group_id", "version", "shard", "space", "epoch", "created_at", "counts", "embeddings", "vector_slots")
     GROUP_ID_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     SHARD_FIELD_NUMBER: _ClassVar[int]
@@ -285,6 +285,7 @@ class Group(_message.Message):
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     COUNTS_FIELD_NUMBER: _ClassVar[int]
     EMBEDDINGS_FIELD_NUMBER: _ClassVar[int]
+    VECTOR_SLOTS_FIELD_NUMBER: _ClassVar[int]
     group_id: str
     version: int
     shard: str
@@ -293,4 +294,15 @@ class Group(_message.Message):
     created_at: _timestamp_pb2.Timestamp
     counts: _containers.RepeatedCompositeFieldContainer[RowCount]
     embeddings: _containers.RepeatedCompositeFieldContainer[EmbeddingSpec]
-    def __init__(self, group_id: _Optional[str] = ..., version: _Optional[int] = ..., shard: _Optional[str] = ..., space: _Optional[str] = ..., epoch: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., counts: _Optional[_Iterable[_Union[RowCount, _Mapping]]] = ..., embeddings: _Optional[_Iterable[_Union[EmbeddingSpec, _Mapping]]] = ...) -> None: ...
+    vector_slots: _containers.RepeatedCompositeFieldContainer[VectorSlot]
+    def __init__(self, group_id: _Optional[str] = ..., version: _Optional[int] = ..., shard: _Optional[str] = ..., space: _Optional[str] = ..., epoch: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., counts: _Optional[_Iterable[_Union[RowCount, _Mapping]]] = ..., embeddings: _Optional[_Iterable[_Union[EmbeddingSpec, _Mapping]]] = ..., vector_slots: _Optional[_Iterable[_Union[VectorSlot, _Mapping]]] = ...) -> None: ...
+
+class VectorSlot(_message.Message):
+    __slots__ = ("kind", "complete_version", "serving")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    COMPLETE_VERSION_FIELD_NUMBER: _ClassVar[int]
+    SERVING_FIELD_NUMBER: _ClassVar[int]
+    kind: RowKind
+    complete_version: int
+    serving: bool
+    def __init__(self, kind: _Optional[_Union[RowKind, str]] = ..., complete_version: _Optional[int] = ..., serving: _Optional[bool] = ...) -> None: ...

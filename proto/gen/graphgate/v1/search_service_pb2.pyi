@@ -28,6 +28,12 @@ class VectorSearch(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     VECTOR_SEARCH_APPROXIMATE: _ClassVar[VectorSearch]
     VECTOR_SEARCH_AUTOMATIC: _ClassVar[VectorSearch]
 
+class SearchCacheUse(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SEARCH_CACHE_USE_UNSPECIFIED: _ClassVar[SearchCacheUse]
+    SEARCH_CACHE_USE_BYPASS: _ClassVar[SearchCacheUse]
+    SEARCH_CACHE_USE_REFRESH: _ClassVar[SearchCacheUse]
+
 class ShardEngine(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     SHARD_ENGINE_UNSPECIFIED: _ClassVar[ShardEngine]
@@ -41,6 +47,13 @@ class ShardOutcomeStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SHARD_OUTCOME_STATUS_TIMEOUT: _ClassVar[ShardOutcomeStatus]
     SHARD_OUTCOME_STATUS_ERROR: _ClassVar[ShardOutcomeStatus]
     SHARD_OUTCOME_STATUS_STALE: _ClassVar[ShardOutcomeStatus]
+
+class SearchCacheOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SEARCH_CACHE_OUTCOME_UNSPECIFIED: _ClassVar[SearchCacheOutcome]
+    SEARCH_CACHE_OUTCOME_HIT: _ClassVar[SearchCacheOutcome]
+    SEARCH_CACHE_OUTCOME_MISS: _ClassVar[SearchCacheOutcome]
+    SEARCH_CACHE_OUTCOME_BYPASS: _ClassVar[SearchCacheOutcome]
 SEARCH_METHOD_UNSPECIFIED: SearchMethod
 SEARCH_METHOD_SEMANTIC: SearchMethod
 SEARCH_METHOD_KEYWORD: SearchMethod
@@ -49,6 +62,9 @@ VECTOR_SEARCH_UNSPECIFIED: VectorSearch
 VECTOR_SEARCH_EXACT: VectorSearch
 VECTOR_SEARCH_APPROXIMATE: VectorSearch
 VECTOR_SEARCH_AUTOMATIC: VectorSearch
+SEARCH_CACHE_USE_UNSPECIFIED: SearchCacheUse
+SEARCH_CACHE_USE_BYPASS: SearchCacheUse
+SEARCH_CACHE_USE_REFRESH: SearchCacheUse
 SHARD_ENGINE_UNSPECIFIED: ShardEngine
 SHARD_ENGINE_FALKORDB: ShardEngine
 SHARD_ENGINE_NEO4J: ShardEngine
@@ -57,6 +73,10 @@ SHARD_OUTCOME_STATUS_OK: ShardOutcomeStatus
 SHARD_OUTCOME_STATUS_TIMEOUT: ShardOutcomeStatus
 SHARD_OUTCOME_STATUS_ERROR: ShardOutcomeStatus
 SHARD_OUTCOME_STATUS_STALE: ShardOutcomeStatus
+SEARCH_CACHE_OUTCOME_UNSPECIFIED: SearchCacheOutcome
+SEARCH_CACHE_OUTCOME_HIT: SearchCacheOutcome
+SEARCH_CACHE_OUTCOME_MISS: SearchCacheOutcome
+SEARCH_CACHE_OUTCOME_BYPASS: SearchCacheOutcome
 
 class GroupList(_message.Message):
     __slots__ = ("group_ids",)
@@ -147,7 +167,7 @@ class PartialPolicy(_message.Message):
     def __init__(self, min_coverage: _Optional[float] = ...) -> None: ...
 
 class SearchRequest(_message.Message):
-    __slots__ = ("group_id", "groups", "all_groups", "query", "query_vector", "results", "rrf_k", "min_versions", "with_placement", "with_embedding", "recipe", "as_of", "known_at", "all_times", "vectors", "query_model", "center", "origins", "graph_hops", "read_mask", "partial", "explain")
+    __slots__ = ("group_id", "groups", "all_groups", "query", "query_vector", "results", "rrf_k", "min_versions", "with_placement", "with_embedding", "recipe", "as_of", "known_at", "all_times", "vectors", "query_model", "center", "origins", "graph_hops", "read_mask", "partial", "explain", "cache")
     class MinVersionsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -177,6 +197,7 @@ class SearchRequest(_message.Message):
     READ_MASK_FIELD_NUMBER: _ClassVar[int]
     PARTIAL_FIELD_NUMBER: _ClassVar[int]
     EXPLAIN_FIELD_NUMBER: _ClassVar[int]
+    CACHE_FIELD_NUMBER: _ClassVar[int]
     group_id: str
     groups: GroupList
     all_groups: AllGroups
@@ -199,7 +220,8 @@ class SearchRequest(_message.Message):
     read_mask: _field_mask_pb2.FieldMask
     partial: PartialPolicy
     explain: bool
-    def __init__(self, group_id: _Optional[str] = ..., groups: _Optional[_Union[GroupList, _Mapping]] = ..., all_groups: _Optional[_Union[AllGroups, _Mapping]] = ..., query: _Optional[str] = ..., query_vector: _Optional[_Iterable[float]] = ..., results: _Optional[_Iterable[_Union[ResultSpec, _Mapping]]] = ..., rrf_k: _Optional[int] = ..., min_versions: _Optional[_Mapping[str, int]] = ..., with_placement: _Optional[bool] = ..., with_embedding: _Optional[bool] = ..., recipe: _Optional[str] = ..., as_of: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., known_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., all_times: _Optional[bool] = ..., vectors: _Optional[_Union[VectorSearch, str]] = ..., query_model: _Optional[str] = ..., center: _Optional[_Union[EntityRef, _Mapping]] = ..., origins: _Optional[_Iterable[_Union[EntityRef, _Mapping]]] = ..., graph_hops: _Optional[int] = ..., read_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., partial: _Optional[_Union[PartialPolicy, _Mapping]] = ..., explain: _Optional[bool] = ...) -> None: ...
+    cache: SearchCacheUse
+    def __init__(self, group_id: _Optional[str] = ..., groups: _Optional[_Union[GroupList, _Mapping]] = ..., all_groups: _Optional[_Union[AllGroups, _Mapping]] = ..., query: _Optional[str] = ..., query_vector: _Optional[_Iterable[float]] = ..., results: _Optional[_Iterable[_Union[ResultSpec, _Mapping]]] = ..., rrf_k: _Optional[int] = ..., min_versions: _Optional[_Mapping[str, int]] = ..., with_placement: _Optional[bool] = ..., with_embedding: _Optional[bool] = ..., recipe: _Optional[str] = ..., as_of: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., known_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., all_times: _Optional[bool] = ..., vectors: _Optional[_Union[VectorSearch, str]] = ..., query_model: _Optional[str] = ..., center: _Optional[_Union[EntityRef, _Mapping]] = ..., origins: _Optional[_Iterable[_Union[EntityRef, _Mapping]]] = ..., graph_hops: _Optional[int] = ..., read_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., partial: _Optional[_Union[PartialPolicy, _Mapping]] = ..., explain: _Optional[bool] = ..., cache: _Optional[_Union[SearchCacheUse, str]] = ...) -> None: ...
 
 class ListSearchRecipesRequest(_message.Message):
     __slots__ = ()
@@ -258,12 +280,14 @@ class SearchHit(_message.Message):
     def __init__(self, entity: _Optional[_Union[_graph_pb2.Entity, _Mapping]] = ..., fact: _Optional[_Union[_graph_pb2.Fact, _Mapping]] = ..., episode: _Optional[_Union[_graph_pb2.Episode, _Mapping]] = ..., community: _Optional[_Union[_graph_pb2.Community, _Mapping]] = ..., group_id: _Optional[str] = ..., score: _Optional[float] = ..., methods: _Optional[_Iterable[_Union[MethodRank, _Mapping]]] = ..., shard: _Optional[str] = ..., engine: _Optional[_Union[ShardEngine, str]] = ..., fused_score: _Optional[float] = ...) -> None: ...
 
 class VectorPath(_message.Message):
-    __slots__ = ("ran", "reason")
+    __slots__ = ("ran", "reason", "groups_by_index")
     RAN_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    GROUPS_BY_INDEX_FIELD_NUMBER: _ClassVar[int]
     ran: VectorSearch
     reason: str
-    def __init__(self, ran: _Optional[_Union[VectorSearch, str]] = ..., reason: _Optional[str] = ...) -> None: ...
+    groups_by_index: int
+    def __init__(self, ran: _Optional[_Union[VectorSearch, str]] = ..., reason: _Optional[str] = ..., groups_by_index: _Optional[int] = ...) -> None: ...
 
 class GraphWalk(_message.Message):
     __slots__ = ("origins", "hops", "cut", "empty_reason")
@@ -407,6 +431,18 @@ class ShardOutcome(_message.Message):
     reason: str
     def __init__(self, shard: _Optional[str] = ..., groups: _Optional[int] = ..., latency: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., status: _Optional[_Union[ShardOutcomeStatus, str]] = ..., reason: _Optional[str] = ...) -> None: ...
 
+class SearchCacheReport(_message.Message):
+    __slots__ = ("outcome", "reason", "age_ms", "kept")
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    AGE_MS_FIELD_NUMBER: _ClassVar[int]
+    KEPT_FIELD_NUMBER: _ClassVar[int]
+    outcome: SearchCacheOutcome
+    reason: str
+    age_ms: int
+    kept: bool
+    def __init__(self, outcome: _Optional[_Union[SearchCacheOutcome, str]] = ..., reason: _Optional[str] = ..., age_ms: _Optional[int] = ..., kept: _Optional[bool] = ...) -> None: ...
+
 class StageTiming(_message.Message):
     __slots__ = ("stage", "duration")
     STAGE_FIELD_NUMBER: _ClassVar[int]
@@ -416,7 +452,7 @@ class StageTiming(_message.Message):
     def __init__(self, stage: _Optional[str] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class SearchResponse(_message.Message):
-    __slots__ = ("results", "unknown_groups", "versions", "shards", "timings", "coverage", "missing_groups", "semantic_skips", "semantic_skips_total", "missing_entities")
+    __slots__ = ("results", "unknown_groups", "versions", "shards", "timings", "coverage", "missing_groups", "semantic_skips", "semantic_skips_total", "missing_entities", "cache")
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_GROUPS_FIELD_NUMBER: _ClassVar[int]
     VERSIONS_FIELD_NUMBER: _ClassVar[int]
@@ -427,6 +463,7 @@ class SearchResponse(_message.Message):
     SEMANTIC_SKIPS_FIELD_NUMBER: _ClassVar[int]
     SEMANTIC_SKIPS_TOTAL_FIELD_NUMBER: _ClassVar[int]
     MISSING_ENTITIES_FIELD_NUMBER: _ClassVar[int]
+    CACHE_FIELD_NUMBER: _ClassVar[int]
     results: _containers.RepeatedCompositeFieldContainer[ResultList]
     unknown_groups: _containers.RepeatedScalarFieldContainer[str]
     versions: _containers.RepeatedCompositeFieldContainer[GroupVersion]
@@ -437,4 +474,5 @@ class SearchResponse(_message.Message):
     semantic_skips: _containers.RepeatedCompositeFieldContainer[SemanticSkip]
     semantic_skips_total: int
     missing_entities: _containers.RepeatedCompositeFieldContainer[EntityRef]
-    def __init__(self, results: _Optional[_Iterable[_Union[ResultList, _Mapping]]] = ..., unknown_groups: _Optional[_Iterable[str]] = ..., versions: _Optional[_Iterable[_Union[GroupVersion, _Mapping]]] = ..., shards: _Optional[_Iterable[_Union[ShardOutcome, _Mapping]]] = ..., timings: _Optional[_Iterable[_Union[StageTiming, _Mapping]]] = ..., coverage: _Optional[float] = ..., missing_groups: _Optional[_Iterable[str]] = ..., semantic_skips: _Optional[_Iterable[_Union[SemanticSkip, _Mapping]]] = ..., semantic_skips_total: _Optional[int] = ..., missing_entities: _Optional[_Iterable[_Union[EntityRef, _Mapping]]] = ...) -> None: ...
+    cache: SearchCacheReport
+    def __init__(self, results: _Optional[_Iterable[_Union[ResultList, _Mapping]]] = ..., unknown_groups: _Optional[_Iterable[str]] = ..., versions: _Optional[_Iterable[_Union[GroupVersion, _Mapping]]] = ..., shards: _Optional[_Iterable[_Union[ShardOutcome, _Mapping]]] = ..., timings: _Optional[_Iterable[_Union[StageTiming, _Mapping]]] = ..., coverage: _Optional[float] = ..., missing_groups: _Optional[_Iterable[str]] = ..., semantic_skips: _Optional[_Iterable[_Union[SemanticSkip, _Mapping]]] = ..., semantic_skips_total: _Optional[int] = ..., missing_entities: _Optional[_Iterable[_Union[EntityRef, _Mapping]]] = ..., cache: _Optional[_Union[SearchCacheReport, _Mapping]] = ...) -> None: ...

@@ -36,6 +36,7 @@ async def test_help_names_every_command(tmp_path: Path, arguments: list[str]) ->
         (["explain"], ["--engine", "--shape", "--list", "--profile", "--no-profile", "--settings", "--json"]),
         (["demo"], ["--json"]),
         (["bench", "write"], ["--engine", "--json"]),
+        (["bench", "peer"], ["--engine", "--entities", "--facts", "--json"]),
     ],
 )
 async def test_every_command_explains_its_options(

@@ -118,8 +118,8 @@ def test_an_unfit_kind_is_skipped_where_something_else_can_answer() -> None:
     ):
         fit = fit_of(asked, misfit, [Kind.ENTITY], stored)
         assert [skip.group_id for skip in fit.skips] == ["own"]
-        path = fit.path(asked.results[0], misfit, VectorMode.AUTOMATIC)
-        assert path == VectorPath(exact=False, reason=VectorPathReason.NO_FITTING_GROUP)
+        path = fit.path(asked.results[0], misfit, VectorMode.AUTOMATIC, 0)
+        assert path == VectorPath(None, VectorPathReason.NO_FITTING_GROUP)
     alone = search(only(Method.SEMANTIC))
     assert len(fit_of(alone, misfit, [Kind.ENTITY], stored, whole=False).skips) == 1
     two_kinds = search(only(Method.SEMANTIC), only(Method.SEMANTIC, Kind.FACT))
@@ -134,17 +134,19 @@ def test_the_path_of_vectors_has_its_reason() -> None:
     (spec,) = asked.results
     own = QueryVector(vector(), "hashing")
     fit = fit_of(asked, own, [Kind.ENTITY], fences(own=OWN))
-    assert fit.path(spec, own, VectorMode.EXACT) == VectorPath(exact=True, reason=VectorPathReason.REQUESTED)
-    for mode in (VectorMode.AUTOMATIC, VectorMode.APPROXIMATE):
-        assert fit.path(spec, own, mode) == VectorPath(exact=True, reason=VectorPathReason.NO_VECTOR_INDEX)
-    assert fit.path(spec, None, VectorMode.EXACT) == VectorPath(
-        exact=False, reason=VectorPathReason.NO_QUERY_VECTOR
-    )
+    exact, approximate = VectorMode.EXACT, VectorMode.APPROXIMATE
+    assert fit.path(spec, own, exact, 0) == VectorPath(exact, VectorPathReason.REQUESTED)
+    for mode in (VectorMode.AUTOMATIC, approximate):
+        assert fit.path(spec, own, mode, 0) == VectorPath(exact, VectorPathReason.NO_VECTOR_INDEX)
+    for mode, reason in (
+        (VectorMode.AUTOMATIC, VectorPathReason.LARGE_GROUPS),
+        (approximate, VectorPathReason.REQUESTED),
+    ):
+        assert fit.path(spec, own, mode, 2) == VectorPath(approximate, reason, groups_by_index=2)
+    assert fit.path(spec, None, exact, 0) == VectorPath(None, VectorPathReason.NO_QUERY_VECTOR)
     empty = fit_of(asked, own, [Kind.ENTITY], {})
-    assert empty.path(spec, own, VectorMode.EXACT) == VectorPath(
-        exact=False, reason=VectorPathReason.NO_FITTING_GROUP
-    )
-    assert fit.path(only(Method.KEYWORD), own, VectorMode.EXACT) is None
+    assert empty.path(spec, own, exact, 0) == VectorPath(None, VectorPathReason.NO_FITTING_GROUP)
+    assert fit.path(only(Method.KEYWORD), own, exact, 0) is None
 
 
 def test_every_kind_is_asked_once_with_its_own_filter_and_minimum() -> None:

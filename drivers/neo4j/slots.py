@@ -1,0 +1,194 @@
+"""Vector slots: nodes under a label of their own, with a vector index on it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from drivers.deadline import Deadline
+from drivers.errors import EngineRefused, SchemaNotReady
+from drivers.fence import EmbeddingSpec, GroupRef
+from drivers.filter_parameters import filter_parameters
+from drivers.filters import NO_FILTER
+from drivers.graph_model import Kind
+from drivers.neo4j import queries_slots as texts
+from drivers.neo4j import records
+from drivers.neo4j.client import Neo4jClient
+from drivers.neo4j.queries_write import LOCKED_VERSION
+from drivers.row_codec import pk
+from drivers.row_key import RowKey
+from drivers.search_reads import ScoredRow, SemanticQuery
+from drivers.vector_slots import TAIL_ROWS_MAX, SlotBacklog, SlotProgress, SlotRead, VectorSlot
+
+FILL_ROWS = 100
+"""Rows of one statement that fills a slot; writers of the group wait for it."""
+EMPTY_ROWS = 1_000
+FOUND_MIN = 200
+"""Asked of the index at least: it compares vectors of one byte a number, and among 200 of those the best 10
+by the vectors themselves are all there (recall@10 1.0; 0.84 among 10)."""
+FOUND_PER_HIT = 2
+FOUND_PER_FILTERED_HIT = 10
+FOUND_MAX = 1_000
+
+
+class Slots:
+    def __init__(self, client: Neo4jClient) -> None:
+        self._client = client
+
+    async def list(self, deadline: Deadline) -> Sequence[VectorSlot]:
+        found = await self._client.read(texts.LIST_SLOTS, {}, "list_slots", deadline)
+        return [_slot(values) for (values,) in found]
+
+    async def create(self, slot: VectorSlot, deadline: Deadline) -> VectorSlot:
+        """The index first: empty, so it serves at once."""
+        index = index_of(slot)
+        await self._client.define(texts.index_text(slot.label, index, slot.spec.dimension), deadline)
+        await self._client.read(
+            texts.AWAIT_INDEX,
+            {"index": index, "seconds": max(1, int(deadline.remaining_s()))},
+            "create_slot",
+            deadline,
+        )
+        ((values,),) = await self._client.repeatable(
+            texts.CREATE_SLOT,
+            {
+                "key": slot.key,
+                "properties": {
+                    "group_id": slot.ref.group_id,
+                    "space": slot.ref.space,
+                    "kind": slot.kind,
+                    "model": slot.spec.model,
+                    "dimension": slot.spec.dimension,
+                    "revision": slot.spec.revision,
+                    "version": 0,
+                    "uuid": "",
+                    "caught_up": False,
+                },
+            },
+            "create_slot",
+            deadline,
+        )
+        return _slot(values)
+
+    async def backlog(self, slot: VectorSlot, limit: int, deadline: Deadline) -> SlotBacklog:
+        """Up to the version of the last write that is wholly visible."""
+        group_id = slot.ref.group_id
+        locked = await self._client.repeatable(
+            LOCKED_VERSION, {"group_id": group_id}, "slot_backlog", deadline
+        )
+        if not locked:
+            return SlotBacklog((), slot.progress, caught_up=True)
+        ((bound,),) = locked
+        found = await self._client.read(
+            texts.backlog_text(slot.kind),
+            {
+                "group_id": group_id,
+                "kind": slot.kind,
+                "version": slot.progress.version,
+                "uuid": slot.progress.uuid,
+                "bound": bound,
+                "limit": limit,
+            },
+            "slot_backlog",
+            deadline,
+        )
+        # A row that is being deleted may lack properties already; its tombstone comes with the next version.
+        changed = [(version, uuid) for version, uuid in found if uuid is not None]
+        uuids = tuple(dict.fromkeys(uuid for _, uuid in changed))
+        if len(found) >= limit and changed:
+            return SlotBacklog(uuids, SlotProgress(*changed[-1]), caught_up=False)
+        return SlotBacklog(uuids, SlotProgress(bound), caught_up=True)
+
+    async def fill(self, slot: VectorSlot, uuids: Sequence[str], deadline: Deadline) -> None:
+        assert len(uuids) <= FILL_ROWS, f"{len(uuids)} rows in one step of a slot"
+        rows = [
+            {"pk": pk(slot.ref.group_id, uuid), "slot_pk": f"{slot.key}/{uuid}", "uuid": uuid}
+            for uuid in uuids
+        ]
+        await self._client.repeatable(
+            texts.fill_text(slot.kind, slot.label),
+            {"group_id": slot.ref.group_id, "rows": rows},
+            "fill_slot",
+            deadline,
+        )
+
+    async def advance(self, slot: VectorSlot, backlog: SlotBacklog, deadline: Deadline) -> VectorSlot | None:
+        found = await self._client.repeatable(
+            texts.ADVANCE_SLOT,
+            {
+                "key": slot.key,
+                "version": backlog.reaches.version,
+                "uuid": backlog.reaches.uuid,
+                "caught_up": backlog.caught_up,
+            },
+            "advance_slot",
+            deadline,
+        )
+        return _slot(found[0][0]) if found else None
+
+    async def drop(self, slot: VectorSlot, deadline: Deadline) -> None:
+        await self._client.repeatable(texts.DROP_SLOT, {"key": slot.key}, "drop_slot", deadline)
+        await self._client.define(texts.drop_text(index_of(slot)), deadline)
+        while True:
+            ((gone,),) = await self._client.repeatable(
+                texts.empty_text(slot.label), {"limit": EMPTY_ROWS}, "drop_slot", deadline
+            )
+            if not gone:
+                return
+
+    async def semantic(self, slot: VectorSlot, query: SemanticQuery, deadline: Deadline) -> SlotRead:
+        filtered = query.filter != NO_FILTER
+        per_hit = FOUND_PER_FILTERED_HIT if filtered else FOUND_PER_HIT
+        asked = min(max(FOUND_MIN, per_hit * query.limit), FOUND_MAX)
+        try:
+            ((found, of_index, tail, gone, values, fence_values),) = await self._client.read(
+                texts.search_text(slot.kind, filtered=filtered),
+                {
+                    "group_id": slot.ref.group_id,
+                    "kind": slot.kind,
+                    "key": slot.key,
+                    "index": index_of(slot),
+                    "k": asked,
+                    "vector": query.vector.tolist(),
+                    "dimension": query.vector.size,
+                    "since": slot.progress.complete_version,
+                    "tail_max": TAIL_ROWS_MAX + 1,
+                    **(filter_parameters(query.kind, query.filter) if filtered else {}),
+                },
+                "semantic_in_slot",
+                deadline,
+            )
+        except (EngineRefused, SchemaNotReady):
+            # Another gateway has dropped the slot.
+            return SlotRead((), None, enough=False)
+        fence = records.fence(fence_values)
+        present = _slot(values) if values is not None else None
+        if present is None or present.spec != slot.spec or max(len(tail), len(gone)) > TAIL_ROWS_MAX:
+            return SlotRead((), fence, enough=False)
+        passed = {uuid for uuid, _ in tail} | set(gone)
+        indexed = [(uuid, score) for uuid, score in found if uuid not in passed and score is not None]
+        scored = (
+            ScoredRow(RowKey(slot.ref.group_id, uuid), min(1.0, max(-1.0, 2.0 * score - 1.0)))
+            for uuid, score in (*tail, *indexed)
+            if uuid is not None and score is not None
+        )
+        hits = sorted(
+            (hit for hit in scored if hit.score >= query.score_min), key=lambda hit: (-hit.score, hit.key)
+        )
+        # Fewer than were asked for: the index has no more, or the filter (or the tail) has taken them.
+        enough = len(indexed) >= query.limit or of_index < asked
+        return SlotRead(tuple(hits[: query.limit]), fence, enough, present.progress)
+
+
+def index_of(slot: VectorSlot) -> str:
+    """Its index's name in the server."""
+    return f"graphgate_slot_{slot.label}"
+
+
+def _slot(values: Sequence[Any]) -> VectorSlot:
+    group_id, space, kind, model, dimension, revision, version, uuid, caught_up = values
+    return VectorSlot(
+        GroupRef(group_id, space),
+        Kind(kind),
+        EmbeddingSpec(model, dimension, revision),
+        SlotProgress(version, uuid),
+        caught_up,
+    )

@@ -1,0 +1,1 @@
+"""What runs in graphiti-core's own virtual environment: a script that imports nothing of graphgate."""

@@ -1,0 +1,200 @@
+"""Gives large groups their vector slots, fills them behind the writes and drops those that are not needed.
+
+Every gateway runs one for every shard. Two that fill the same slot do no harm, but twice the work: a keeper
+that finds a slot further than it left it leaves it to the other one for a round.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol
+
+from drivers.contract import ShardDriver
+from drivers.deadline import Deadline
+from drivers.errors import GraphgateError
+from drivers.fence import Engine, Fence, GroupRef
+from drivers.graph_model import TEXT_KINDS, Kind
+from drivers.vector_slots import BACKLOG_ROWS_MAX, SlotProgress, VectorSlot
+from shard_router.clock import Clock, SystemClock
+from shard_router.fan_out import ShardCall
+from shard_router.slot_policy import SlotPolicy, SlotStep, is_large, next_step
+
+_LOG = logging.getLogger(__name__)
+
+type SlotKey = tuple[str, Kind]
+"""group_id and kind."""
+
+ROUND_S = 5.0
+"""Between two looks at the slots of a shard, at most; a group that turns out to be large has one at once."""
+DUTY = 0.5
+"""Share of the time in which a slot is being filled: the shard's callers have the rest."""
+CALL_S_MAX = 30.0
+CREATE_S_MAX = 120.0
+NOTED_MAX = 1_000
+
+
+@dataclass(slots=True)
+class _OfShard:
+    engine: Engine
+    slots: dict[SlotKey, VectorSlot]
+    mine: dict[SlotKey, SlotProgress]
+    """Where this keeper left them."""
+    noted: dict[str, GroupRef]
+    """Groups that are large enough and have no slot yet."""
+    woken: asyncio.Event
+
+
+class Shards(Protocol):
+    """What the keeper uses of a fleet."""
+
+    async def on_shard[T](self, shard_id: str, deadline: Deadline, call: ShardCall[T]) -> T: ...
+
+
+class SlotKeeper:
+    def __init__(
+        self,
+        fleet: Shards,
+        engines: Mapping[str, Engine],
+        policy: SlotPolicy | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """`engines`: by shard_id, of every shard that this gateway reaches."""
+        self._fleet = fleet
+        self._policy = policy or SlotPolicy()
+        self._clock = clock or SystemClock()
+        self._shards = {
+            shard_id: _OfShard(engine, {}, {}, {}, asyncio.Event()) for shard_id, engine in engines.items()
+        }
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        for shard_id in self._shards:
+            self._tasks.append(asyncio.create_task(self._keep(shard_id), name=f"slots of {shard_id}"))
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+
+    # --- for searches -----------------------------------------------------------------------------
+
+    def slots_of(self, shard_id: str) -> Mapping[SlotKey, VectorSlot]:
+        """As last seen. A slot that is not there any more answers that it is not enough."""
+        known = self._shards.get(shard_id)
+        return {} if known is None else known.slots
+
+    def searched(self, shard_id: str, slot: VectorSlot, progress: SlotProgress) -> None:
+        """How far a slot was when it was searched: the next search has less to scan."""
+        known = self._shards.get(shard_id)
+        if known is not None and (slot.ref.group_id, slot.kind) in known.slots:
+            known.slots[slot.ref.group_id, slot.kind] = replace(slot, progress=progress)
+
+    def note(self, shard_id: str, fences: Iterable[Fence]) -> None:
+        """Fences of groups that are in use."""
+        known = self._shards.get(shard_id)
+        if known is None:
+            return
+        rows_min = self._policy.rows_min[known.engine]
+        for fence in fences:
+            for kind in TEXT_KINDS:
+                key = (fence.group_id, kind)
+                if key in known.slots or not is_large(fence, kind, rows_min):
+                    continue
+                if fence.group_id not in known.noted and len(known.noted) < NOTED_MAX:
+                    known.noted[fence.group_id] = GroupRef(fence.group_id, fence.space)
+                    known.woken.set()
+
+    # --- the task of a shard ----------------------------------------------------------------------
+
+    async def _keep(self, shard_id: str) -> None:
+        known = self._shards[shard_id]
+        while True:
+            await self._clock.wait(known.woken, ROUND_S)
+            known.woken.clear()
+            try:
+                while await self._round(shard_id, known):
+                    continue
+            except GraphgateError as error:
+                # The shard is away or busy: its link reports that, and the slots can wait.
+                _LOG.debug("slots of shard %s: %s", shard_id, error)
+            except Exception:
+                # The task must live: a bug costs a round.
+                _LOG.exception("slots of shard %s: unexpected failure", shard_id)
+
+    async def _round(self, shard_id: str, known: _OfShard) -> bool:
+        """One step of every slot that needs one; whether there is more to fill."""
+        listed = await self._call(shard_id, lambda driver: driver.list_slots(_soon()))
+        known.slots = {(slot.ref.group_id, slot.kind): slot for slot in listed}
+        noted, known.noted = known.noted, {}
+        refs = {**{slot.ref.group_id: slot.ref for slot in listed}, **noted}
+        if not refs:
+            return False
+        fences = await self._call(shard_id, lambda driver: driver.read_fences(list(refs.values()), _soon()))
+        more = False
+        for group_id, ref in refs.items():
+            for kind in TEXT_KINDS:
+                slot, fence = known.slots.get((group_id, kind)), fences.get(group_id)
+                match next_step(fence, kind, slot, self._policy, known.engine):
+                    case SlotStep.CREATE if fence is not None and len(known.slots) < self._policy.slots_max:
+                        await self._create(shard_id, known, VectorSlot(ref, kind, fence.embeddings[kind]))
+                        more = True
+                    case SlotStep.FILL if slot is not None:
+                        more |= await self._fill(shard_id, known, slot)
+                    case SlotStep.DROP if slot is not None:
+                        await self._drop(shard_id, known, slot)
+                    case _:
+                        pass
+        return more
+
+    async def _create(self, shard_id: str, known: _OfShard, slot: VectorSlot) -> None:
+        deadline = Deadline.after(CREATE_S_MAX)
+        made = await self._call(shard_id, lambda driver: driver.create_slot(slot, deadline))
+        known.slots[slot.ref.group_id, slot.kind] = made
+        _LOG.info("shard %s: group %s has a vector slot for %s", shard_id, slot.ref.group_id, slot.kind)
+
+    async def _fill(self, shard_id: str, known: _OfShard, slot: VectorSlot) -> bool:
+        """Takes in one backlog, in parts; whether there is more."""
+        key = (slot.ref.group_id, slot.kind)
+        if known.mine.get(key, SlotProgress()) != slot.progress:
+            known.mine[key] = slot.progress
+            return False
+        backlog = await self._call(
+            shard_id, lambda driver: driver.slot_backlog(slot, BACKLOG_ROWS_MAX, _soon())
+        )
+        rows = await self._call(shard_id, _fill_rows)
+        for start in range(0, len(backlog.uuids), rows):
+            part = backlog.uuids[start : start + rows]
+            began_s = self._clock.monotonic_s()
+            await self._call(shard_id, partial(_fill_part, slot, part))
+            await self._clock.sleep((self._clock.monotonic_s() - began_s) * (1 - DUTY) / DUTY)
+        advanced = await self._call(shard_id, lambda driver: driver.advance_slot(slot, backlog, _soon()))
+        if advanced is None:
+            known.slots.pop(key, None)
+            return False
+        known.slots[key], known.mine[key] = advanced, advanced.progress
+        return not backlog.caught_up
+
+    async def _drop(self, shard_id: str, known: _OfShard, slot: VectorSlot) -> None:
+        known.slots.pop((slot.ref.group_id, slot.kind), None)
+        known.mine.pop((slot.ref.group_id, slot.kind), None)
+        deadline = Deadline.after(CREATE_S_MAX)
+        await self._call(shard_id, lambda driver: driver.drop_slot(slot, deadline))
+        _LOG.info("shard %s: group %s has no vector slot for %s", shard_id, slot.ref.group_id, slot.kind)
+
+    async def _call[T](self, shard_id: str, call: ShardCall[T]) -> T:
+        return await self._fleet.on_shard(shard_id, _soon(), call)
+
+
+def _soon() -> Deadline:
+    return Deadline.after(CALL_S_MAX)
+
+
+async def _fill_rows(driver: ShardDriver) -> int:
+    return driver.slot_fill_rows
+
+
+async def _fill_part(slot: VectorSlot, uuids: tuple[str, ...], driver: ShardDriver) -> None:
+    await driver.fill_slot(slot, uuids, _soon())

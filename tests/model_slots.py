@@ -1,0 +1,97 @@
+"""Vector slots as plain dictionaries. Their index is exact: recall is the engines' own affair."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from drivers.filters import matches
+from drivers.graph_model import Kind, Vector
+from drivers.row_key import RowKey
+from drivers.search_reads import ScoredRow, SemanticQuery
+from drivers.vector_slots import TAIL_ROWS_MAX, SlotBacklog, SlotProgress, SlotRead, VectorSlot
+from tests.model_group import GroupState, cosine, vector_of
+
+FILL_ROWS = 7
+"""Small, so that tests see slots that are filled in part."""
+
+
+class ModelSlots:
+    def __init__(self) -> None:
+        self._slots: dict[str, VectorSlot] = {}
+        self._vectors: dict[str, dict[str, Vector]] = {}
+
+    def list(self) -> list[VectorSlot]:
+        return list(self._slots.values())
+
+    def create(self, slot: VectorSlot) -> VectorSlot:
+        self._vectors.setdefault(slot.key, {})
+        return self._slots.setdefault(slot.key, replace(slot, progress=SlotProgress(), caught_up=False))
+
+    def backlog(self, group: GroupState, slot: VectorSlot, limit: int) -> SlotBacklog:
+        if group.fence is None:
+            return SlotBacklog((), slot.progress, caught_up=True)
+        changed = [(row.version, uuid) for (kind, uuid), row in group.rows.items() if kind == slot.kind]
+        changed += [
+            (version, uuid) for (kind, uuid), version in group.tombstones.items() if kind == slot.kind
+        ]
+        after = slot.progress
+        later = sorted(
+            (version, uuid)
+            for version, uuid in changed
+            if version > after.version or (version == after.version and after.uuid and uuid > after.uuid)
+        )
+        uuids = tuple(dict.fromkeys(uuid for _, uuid in later[:limit]))
+        if len(later) >= limit:
+            return SlotBacklog(uuids, SlotProgress(*later[limit - 1]), caught_up=False)
+        return SlotBacklog(uuids, SlotProgress(group.fence.version), caught_up=True)
+
+    def fill(self, group: GroupState, slot: VectorSlot, uuids: Sequence[str]) -> None:
+        assert len(uuids) <= FILL_ROWS, len(uuids)
+        held = self._vectors[slot.key]
+        for uuid in uuids:
+            vector = vector_of(group, slot.kind, uuid) if (slot.kind, uuid) in group.rows else None
+            if vector is None:
+                held.pop(uuid, None)
+            else:
+                held[uuid] = vector
+
+    def advance(self, slot: VectorSlot, backlog: SlotBacklog) -> VectorSlot | None:
+        stored = self._slots.get(slot.key)
+        if stored is None:
+            return None
+        progress = max(stored.progress, backlog.reaches, key=_place)
+        caught_up = stored.caught_up or backlog.caught_up
+        self._slots[slot.key] = replace(stored, progress=progress, caught_up=caught_up)
+        return self._slots[slot.key]
+
+    def drop(self, slot: VectorSlot) -> None:
+        self._slots.pop(slot.key, None)
+        self._vectors.pop(slot.key, None)
+
+    def search(self, group: GroupState, slot: VectorSlot, query: SemanticQuery) -> SlotRead:
+        stored = self._slots.get(slot.key)
+        since = slot.progress.complete_version
+        tail = {u for (kind, u), row in group.rows.items() if kind == slot.kind and row.version > since}
+        gone = {uuid for uuid, version in _tombstones(group, slot.kind) if version > since}
+        if stored is None or stored.spec != slot.spec or max(len(tail), len(gone)) > TAIL_ROWS_MAX:
+            return SlotRead((), group.fence, enough=False)
+        vectors = {u: v for u, v in self._vectors[slot.key].items() if u not in tail | gone}
+        for uuid in tail:
+            vector = vector_of(group, slot.kind, uuid)
+            if vector is not None and vector.shape == query.vector.shape:
+                vectors[uuid] = vector
+        hits = [
+            ScoredRow(RowKey(slot.ref.group_id, uuid), cosine(vector, query.vector))
+            for uuid, vector in vectors.items()
+            if matches(group.rows[slot.kind, uuid], query.filter)
+        ]
+        hits = sorted((h for h in hits if h.score >= query.score_min), key=lambda h: (-h.score, h.key))
+        return SlotRead(tuple(hits[: query.limit]), group.fence, enough=True, progress=stored.progress)
+
+
+def _place(progress: SlotProgress) -> tuple[int, bool, str]:
+    """All of a version is further than any row of it."""
+    return progress.version, not progress.uuid, progress.uuid
+
+
+def _tombstones(group: GroupState, kind: Kind) -> list[tuple[str, int]]:
+    return [(uuid, version) for (of_kind, uuid), version in group.tombstones.items() if of_kind == kind]

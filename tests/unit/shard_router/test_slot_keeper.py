@@ -1,0 +1,164 @@
+"""The keeper of vector slots, on the model of the driver contract."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import numpy as np
+import pytest
+
+from drivers.contract import ShardDriver
+from drivers.deadline import Deadline
+from drivers.errors import ShardUnavailable
+from drivers.fence import Engine, Fence, FenceState, GroupRef
+from drivers.graph_model import Kind
+from shard_router.slot_keeper import SlotKeeper
+from shard_router.slot_policy import SlotPolicy
+from tests.contract.rows import entity, random_vector, uuids
+from tests.contract.tenant import Tenant, soon
+from tests.model_driver import ModelDriver
+
+POLICY = SlotPolicy(rows_min={Engine.FALKORDB: 40, Engine.NEO4J: 40}, keep_share=0.5, slots_max=2)
+KEY = ("g", Kind.ENTITY)
+
+
+class OneShard:
+    """What the keeper uses of a fleet."""
+
+    def __init__(self, driver: ModelDriver) -> None:
+        self.driver = driver
+        self.away = False
+
+    async def on_shard[T](
+        self, shard_id: str, deadline: Deadline, call: Callable[[ShardDriver], Awaitable[T]]
+    ) -> T:
+        if self.away:
+            raise ShardUnavailable(shard_id, "not connected")
+        return await call(self.driver)
+
+
+class QuickClock:
+    """Waits end at once, but not before the event loop has turned."""
+
+    def monotonic_s(self) -> float:
+        return 0.0
+
+    def wall_us(self) -> int:
+        return 0
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(0)
+
+    async def wait(self, event: asyncio.Event, seconds: float) -> bool:
+        await asyncio.sleep(0)
+        return event.is_set()
+
+
+@pytest.fixture
+async def tenant() -> Tenant:
+    driver = ModelDriver("s")
+    await driver.create_fence(Fence("g", 1, FenceState.OPEN), soon())
+    return Tenant(driver, GroupRef("g"))
+
+
+@pytest.fixture
+def fleet(tenant: Tenant) -> OneShard:
+    assert isinstance(tenant.driver, ModelDriver)
+    return OneShard(tenant.driver)
+
+
+@pytest.fixture
+async def keeper(fleet: OneShard) -> AsyncIterator[SlotKeeper]:
+    made = _keeper(fleet)
+    made.start()
+    yield made
+    await made.close()
+
+
+def _keeper(fleet: OneShard) -> SlotKeeper:
+    return SlotKeeper(fleet, {"s": Engine.FALKORDB}, POLICY, QuickClock())
+
+
+async def _grow(tenant: Tenant, rows: int) -> list[str]:
+    rng = np.random.default_rng(1)
+    names = uuids(rows)
+    await tenant.write(*(entity("e", at=at, embedding=random_vector(rng, 8)) for at in names))
+    return names
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - the keeper tells nobody when it is done
+            await asyncio.sleep(0)
+
+
+def _complete(keeper: SlotKeeper, version: int) -> bool:
+    slot = keeper.slots_of("s").get(KEY)
+    return slot is not None and slot.caught_up and slot.progress.complete_version == version
+
+
+async def test_a_large_group_gets_a_slot_that_follows_its_writes(keeper: SlotKeeper, tenant: Tenant) -> None:
+    """Noted once it is seen to be large, filled to its version, and again after each write."""
+    await _grow(tenant, 40)
+    keeper.note("s", [await tenant.fence()])
+    await _until(lambda: _complete(keeper, 1))
+    await _grow(tenant, 5)
+    await _until(lambda: _complete(keeper, 2))
+
+
+async def test_a_small_group_gets_none(keeper: SlotKeeper, tenant: Tenant) -> None:
+    """A note of a group below the limit changes nothing."""
+    await _grow(tenant, 39)
+    keeper.note("s", [await tenant.fence()])
+    for _ in range(200):
+        await asyncio.sleep(0)
+    assert not keeper.slots_of("s")
+
+
+async def test_a_group_that_shrank_loses_its_slot(keeper: SlotKeeper, tenant: Tenant) -> None:
+    """Below half of the limit the slot is dropped, at the shard too."""
+    names = await _grow(tenant, 40)
+    keeper.note("s", [await tenant.fence()])
+    await _until(lambda: _complete(keeper, 1))
+    await tenant.write(deletions=[(Kind.ENTITY, name) for name in names[:21]])
+    await _until(lambda: not keeper.slots_of("s"))
+    assert await tenant.driver.list_slots(soon()) == []
+
+
+async def test_a_restarted_keeper_goes_on(fleet: OneShard, keeper: SlotKeeper, tenant: Tenant) -> None:
+    """It finds the slots of the shard by itself, whoever made them."""
+    await _grow(tenant, 40)
+    keeper.note("s", [await tenant.fence()])
+    await _until(lambda: _complete(keeper, 1))
+    await keeper.close()
+    await _grow(tenant, 5)
+    other = _keeper(fleet)
+    other.start()
+    try:
+        await _until(lambda: _complete(other, 2))
+    finally:
+        await other.close()
+
+
+async def test_two_keepers_fill_one_slot(fleet: OneShard, keeper: SlotKeeper, tenant: Tenant) -> None:
+    """Gateways do not know of each other: both end with the complete slot."""
+    other = _keeper(fleet)
+    other.start()
+    try:
+        await _grow(tenant, 100)
+        for one in (keeper, other):
+            one.note("s", [await tenant.fence()])
+        await _until(lambda: _complete(keeper, 1) and _complete(other, 1))
+    finally:
+        await other.close()
+
+
+async def test_it_outlives_an_outage(fleet: OneShard, keeper: SlotKeeper, tenant: Tenant) -> None:
+    """A shard that is away costs rounds, not the task."""
+    fleet.away = True
+    await _grow(tenant, 40)
+    keeper.note("s", [await tenant.fence()])
+    for _ in range(50):
+        await asyncio.sleep(0)
+    fleet.away = False
+    keeper.note("s", [await tenant.fence()])
+    await _until(lambda: _complete(keeper, 1))
