@@ -34,6 +34,8 @@ from drivers.search_reads import (
     ExpandRead,
     KeywordQuery,
     KeywordRead,
+    MatchingQuery,
+    MatchingRead,
     PathQuery,
     PathsRead,
     SemanticQuery,
@@ -167,6 +169,13 @@ class ShardDriver(Protocol):
     async def keyword(
         self, refs: Sequence[GroupRef], query: KeywordQuery, deadline: Deadline
     ) -> KeywordRead: ...
+
+    async def matching(
+        self, refs: Sequence[GroupRef], query: MatchingQuery, deadline: Deadline
+    ) -> MatchingRead:
+        """What keyword() ranks, whole and unranked, if it is not too much. Raises ValueError for what is no
+        token of the analyser."""
+        ...
 
     async def expand(self, queries: Sequence[ExpandQuery], deadline: Deadline) -> ExpandRead: ...
 

@@ -1,6 +1,6 @@
 """Candidates by vector, by term, by hops and by paths: what is asked, and what comes with the fences."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from drivers.fence import Fence
@@ -80,6 +80,53 @@ class KeywordRead:
     fences: Mapping[str, Fence]
     complete: bool = True
     """False: limit or chars_max may have left out rows that match."""
+
+
+MATCHING_ROWS_MAX = 6_000
+MATCHING_TOKENS_MAX = 120_000
+"""Of one matching read: 15 to 20 ms of the reader's processor time."""
+
+
+@dataclass(frozen=True, slots=True)
+class MatchingQuery:
+    """All rows that have one of the terms."""
+
+    kind: Kind
+    terms: tuple[str, ...]
+    """As of KeywordQuery."""
+    filter: RowFilter = NO_FILTER
+    """Does not narrow the answer: it tells which rows pass, and all count for the statistics of BM25."""
+    rows_max: int = MATCHING_ROWS_MAX
+    tokens_max: int = MATCHING_TOKENS_MAX
+    """Tokens of all matching rows together."""
+
+
+@dataclass(frozen=True, slots=True)
+class MatchingRows:
+    """Column by column, for there may be thousands; every column has a value for each row."""
+
+    group_ids: Sequence[str]
+    uuids: Sequence[str]
+    term_counts: Sequence[int]
+    terms: Sequence[str]
+    """As of KeywordHit."""
+    passing: Sequence[bool] | None = None
+    """Whether the filter takes the row; None: it takes all."""
+
+    def __post_init__(self) -> None:
+        columns = (self.group_ids, self.uuids, self.term_counts, self.terms, self.passing)
+        lengths = {len(column) for column in columns if column is not None}
+        assert len(lengths) == 1, f"columns of matching rows are of different lengths: {lengths}"
+
+
+NO_ROWS_MATCH = MatchingRows((), (), (), ())
+
+
+@dataclass(frozen=True, slots=True)
+class MatchingRead:
+    rows: MatchingRows | None
+    """In no order; None: a bound of the query was passed, and nothing of them was read."""
+    fences: Mapping[str, Fence]
 
 
 EXPANDED_KINDS = (Kind.FACT, Kind.MENTION, Kind.MEMBERSHIP)

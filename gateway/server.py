@@ -108,7 +108,7 @@ class GatewayServer:
             call_s_max=self._settings.grpc.deadline_s_max + self._settings.grpc.default_deadline_s,
         )
         self._rim = Rim(self.telemetry, admission, rim_limits)
-        writer = GraphWriter(self._router, self._embedder)
+        writer = GraphWriter(self._router, self._embedder, slots=self._slots)
         searcher = Searcher(self._router, self._embedder, self._cross_encoder, self._slots)
         searches = Searches(searcher, self._search_cache, self._embedder, limits.reply_bytes_max)
         server = grpc.aio.server(

@@ -9,19 +9,21 @@ with the fences that come with every answer, and the document frequencies with i
 """
 
 from collections import Counter
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import batched
+from heapq import nsmallest
 from math import isfinite, log
 
+import numpy as np
+import numpy.typing as npt
+
+from drivers.row_key import RowKey
 from drivers.search_reads import ScoredRow
-from shard_router.fusion import merge_method
-from shard_router.keyword_counts import CountedRow
+from shard_router.fusion import SCORE_DECIMALS, merge_method
+from shard_router.keyword_counts import CountedRows
 
 QUERY_TERMS_MAX = 64
 """Distinct tokens of a query that are searched for; Lucene refuses above 1,024 clauses in all."""
-ROWS_PER_STEP = 250
-"""Candidates that are scored in one step of the event loop: about 2 ms."""
 K1 = 1.2
 B = 0.75
 
@@ -101,6 +103,18 @@ class _Scorer:
             score += self.weights[term] * count / (count + norm)
         return score
 
+    def scores(self, rows: CountedRows) -> npt.NDArray[np.float64]:
+        """score() of all rows, bit for bit: the same sums in the same order."""
+        norm = self._length_floor + self._length_factor * rows.lengths
+        scores = np.zeros(len(rows), np.float64)
+        for place, weight in enumerate(self.weights.values()):
+            counts = rows.counts[:, place]
+            # Nothing is added where there is nothing: norm may be 0.
+            scores += np.divide(
+                weight * counts, counts + norm, out=np.zeros(len(rows), np.float64), where=counts > 0
+            )
+        return scores
+
 
 def bm25_score(
     query_terms: Mapping[str, int],
@@ -134,7 +148,7 @@ def bounds(
 
 
 def rescore(
-    candidates: Iterable[CountedRow],
+    candidates: Sequence[CountedRows],
     query_terms: Mapping[str, int],
     stats: CorpusStats,
     *,
@@ -143,20 +157,47 @@ def rescore(
 ) -> list[ScoredRow]:
     """Rank the pooled candidates of all shards by bm25_score, in merge_method's order and rounding.
 
-    The rows were counted for these terms. About 2 ms for 1,000 rows. Raises what bm25_score raises.
+    The rows were counted for these terms. Raises what bm25_score raises.
     """
     scorer = _Scorer(query_terms, stats, k1, b)
-    scored = [ScoredRow(row.key, scorer.score(row.counts.items(), row.length)) for row in candidates]
+    scored = [
+        ScoredRow(rows.key(place), score)
+        for rows in candidates
+        for place, score in enumerate(scorer.scores(rows).tolist())
+    ]
     return merge_method([scored], limit=len(scored)) if scored else []
 
 
 def best_of(
-    candidates: Iterable[CountedRow], query_terms: Mapping[str, int], stats: CorpusStats, limit: int
-) -> Generator[None, None, list[ScoredRow]]:
-    """The first `limit` rows of rescore; yields after every ROWS_PER_STEP rows."""
-    best: list[ScoredRow] = []
-    for place, rows in enumerate(batched(candidates, ROWS_PER_STEP)):
-        if place:
-            yield
-        best = merge_method([best, rescore(rows, query_terms, stats)], limit)
-    return best
+    candidates: Sequence[CountedRows], query_terms: Mapping[str, int], stats: CorpusStats, limit: int
+) -> list[ScoredRow]:
+    """The first `limit` rows of rescore; 0.5 ms for 5,000 rows, since only those that come are looked at one
+    by one. A row that came twice counts once."""
+    scorer = _Scorer(query_terms, stats, K1, B)
+    scores = [np.round(scorer.scores(rows), SCORE_DECIMALS) for rows in candidates]
+    pooled = np.concatenate(scores) if scores else np.empty(0)
+    # Of a row that came twice both may be among the first: then there is room for others.
+    wanted = limit
+    while True:
+        best = merge_method([list(_first(candidates, scores, pooled, wanted))], limit)
+        if len(best) == limit or wanted >= len(pooled):
+            return best
+        wanted *= 2
+
+
+def _first(
+    candidates: Sequence[CountedRows],
+    scores: Sequence[npt.NDArray[np.float64]],
+    pooled: npt.NDArray[np.float64],
+    limit: int,
+) -> Iterator[ScoredRow]:
+    """The best rows in no order; of those that tie for the last places the first by key."""
+    last = -np.inf if len(pooled) <= limit else float(np.partition(pooled, len(pooled) - limit)[-limit])
+    tied: list[RowKey] = []
+    for rows, of_rows in zip(candidates, scores, strict=True):
+        for place in np.flatnonzero(of_rows > last).tolist():
+            yield ScoredRow(rows.key(place), float(of_rows[place]))
+        tied += map(rows.key, np.flatnonzero(of_rows == last).tolist())
+    better = int(np.count_nonzero(pooled > last))
+    for key in nsmallest(limit - better, tied):
+        yield ScoredRow(key, last)

@@ -1,15 +1,15 @@
-"""What one shard contributes to a search: semantic candidates, and keyword candidates in steps.
+"""What one shard contributes to a search: semantic candidates, and keyword candidates.
 
-In steps, so that the best rows depend neither on an engine's ranking nor on which groups share a shard. First
-every shard gives document frequencies and a few candidates of its own ranking. Scored by one BM25, they tell
-how much a row must score at least; the shards that may have more rows than they gave are then asked for all
-rows that can score that much (max_score.py). Small groups give all in the first step. The tokens of a step
-are counted as soon as it has answered, and dropped (keyword_counts.py).
+The best rows depend neither on an engine's ranking nor on which groups share a shard: a shard gives all rows
+that match, as columns, and they are ranked here by one BM25. 2,000 rows are 160 KB and cost the engine some
+6 ms, the gateway 3; on two cores that is less than the engine needs to count document frequencies and to rank
+by itself.
 
-Cost of a query (questions of eight terms over facts of ten, window 50, two busy cores; p50, bytes of text) in
-a group of 2,000 rows: 150 rows, 15 KiB, 4 ms on FalkorDB and 21 on Neo4j, where an engine's own best 50 alone
-take 4 and 18 ms; of 20,000 rows: 960 and 730 rows, 122 and 93 KiB, 43 and 29 ms, where an engine's own 50
-take 9 and 10 ms and hold .59 and .99 of the true best ten. A write pays nothing.
+Only where more match than MATCHING_ROWS_MAX or MATCHING_TOKENS_MAX it goes in steps. First the shard gives
+document frequencies and a few candidates of its own ranking. Scored by the same BM25, they tell how much a
+row must score at least; the shards that may have more rows than they gave are then asked for all rows that
+can score that much (max_score.py). The tokens of a step are counted as soon as it has answered, and dropped
+(keyword_counts.py). A write pays nothing for any of it.
 """
 
 import asyncio
@@ -18,16 +18,25 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+import numpy as np
+
 from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
 from drivers.fence import Fence, GroupRef
 from drivers.filters import NO_FILTER, RowFilter
 from drivers.graph_model import Kind, Vector
-from drivers.search_reads import KEYWORD_CHARS_MAX, KeywordQuery, ScoredRow, SemanticQuery
+from drivers.search_reads import (
+    KEYWORD_CHARS_MAX,
+    MATCHING_ROWS_MAX,
+    KeywordQuery,
+    MatchingQuery,
+    ScoredRow,
+    SemanticQuery,
+)
 from shard_router import bm25
 from shard_router.fan_out import ShardCall
 from shard_router.keyword_basis import KeywordBasis, keyword_basis
-from shard_router.keyword_counts import CountedRead, CountedRow, counted
+from shard_router.keyword_counts import CountedRead, CountedRows, counted, counted_matching
 from shard_router.max_score import clauses_above
 from shard_router.shard_reads import owns
 from shard_router.slot_search import NoSlots, ShardSemantic, SlotDirectory
@@ -125,9 +134,7 @@ async def first_step(
         if query.vector is not None
     }
     keyword = {
-        query.kind: _counted(driver, refs, _keyword_query(query), query.terms, deadline, turns)
-        for query in queries
-        if query.terms
+        query.kind: _first_keyword(driver, refs, query, deadline, turns) for query in queries if query.terms
     }
     semantic_reads, keyword_reads, fences = await asyncio.gather(
         asyncio.gather(*semantic.values()),
@@ -154,6 +161,17 @@ async def _counted(
     turns: Turns,
 ) -> CountedRead:
     return await turns.run(counted(await driver.keyword(refs, query, deadline), terms))
+
+
+async def _first_keyword(
+    driver: ShardDriver, refs: Sequence[GroupRef], query: CandidateQuery, deadline: Deadline, turns: Turns
+) -> CountedRead:
+    """All rows that match, or the step that a ranking of the best of them begins with."""
+    asked = MatchingQuery(query.kind, tuple(query.terms), query.filter, rows_max=MATCHING_ROWS_MAX)
+    read = await driver.matching(refs, asked, deadline)
+    if read.rows is not None:
+        return await turns.run(counted_matching(read.rows, read.fences, query.terms))
+    return await _counted(driver, refs, _keyword_query(query), query.terms, deadline, turns)
 
 
 async def _next_step_of(
@@ -184,7 +202,7 @@ def _joined(first: CountedRead, second: CountedRead) -> CountedRead:
     return replace(second, rows=rows, document_frequency=first.document_frequency)
 
 
-async def keyword_calls(
+def keyword_calls(
     queries: Sequence[CandidateQuery],
     answers: Sequence[ShardAnswer],
     rows_max: int,
@@ -195,7 +213,7 @@ async def keyword_calls(
     kept: list[ShardAnswer] = []
     asked: dict[str, list[tuple[ShardAnswer, Mapping[Kind, KeywordQuery]]]] = defaultdict(list)
     needed = {
-        query.kind: await _all_that_count(query, answers, rows_max, turns)
+        query.kind: _all_that_count(query, answers, rows_max)
         for query in queries
         if any(query.kind in a.keyword and not a.keyword[query.kind].complete for a in answers)
     }
@@ -215,24 +233,27 @@ async def keyword_calls(
     }
 
 
-async def _all_that_count(
-    query: CandidateQuery, answers: Sequence[ShardAnswer], rows_max: int, turns: Turns
-) -> KeywordQuery:
+def _all_that_count(query: CandidateQuery, answers: Sequence[ShardAnswer], rows_max: int) -> KeywordQuery:
     """All rows that can be among the best `window`."""
     groups = {group_id for answer in answers for group_id in answer.group_ids}
-    ranked = await ranked_keyword(query, answers, groups, turns)
+    ranked = ranked_keyword(query, answers, groups)
     threshold = ranked[query.window - 1].score if len(ranked) >= query.window else 0.0
     bounds = bm25.bounds(query.terms, _corpus(query.kind, answers))
     clauses = clauses_above(bounds, threshold)
     return replace(_keyword_query(query), limit=rows_max, clauses=clauses)
 
 
-async def ranked_keyword(
-    query: CandidateQuery, answers: Sequence[ShardAnswer], group_ids: Container[str], turns: Turns
+def ranked_keyword(
+    query: CandidateQuery, answers: Sequence[ShardAnswer], group_ids: Container[str]
 ) -> list[ScoredRow]:
     """The best `window` keyword candidates of these groups, by the BM25 of the whole scope."""
-    rows = (row for row in _keyword_rows(query, answers) if row.key.group_id in group_ids)
-    return await turns.run(bm25.best_of(rows, query.terms, _corpus(query.kind, answers), query.window))
+    rows = [_of_groups(rows, group_ids) for rows in _keyword_rows(query, answers)]
+    return bm25.best_of(rows, query.terms, _corpus(query.kind, answers), query.window)
+
+
+def _of_groups(rows: CountedRows, group_ids: Container[str]) -> CountedRows:
+    wanted = np.fromiter((group_id in group_ids for group_id in rows.groups), np.bool_, len(rows.groups))
+    return rows if wanted.all() else rows.within(wanted[rows.group_of])
 
 
 def explained_keyword(
@@ -245,8 +266,8 @@ def explained_keyword(
     return keyword_basis(query.terms, _corpus(query.kind, answers), _keyword_rows(query, answers), keys)
 
 
-def _keyword_rows(query: CandidateQuery, answers: Sequence[ShardAnswer]) -> Iterator[CountedRow]:
-    return (row for a in answers if query.kind in a.keyword for row in a.keyword[query.kind].rows)
+def _keyword_rows(query: CandidateQuery, answers: Sequence[ShardAnswer]) -> Iterator[CountedRows]:
+    return (rows for a in answers if query.kind in a.keyword for rows in a.keyword[query.kind].rows)
 
 
 def _corpus(kind: Kind, answers: Sequence[ShardAnswer]) -> bm25.CorpusStats:

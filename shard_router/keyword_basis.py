@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from drivers.row_key import RowKey
 from shard_router.bm25 import K1, B, CorpusStats, bm25_score
-from shard_router.keyword_counts import CountedRow
+from shard_router.keyword_counts import CountedRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +32,20 @@ class KeywordBasis:
 def keyword_basis(
     query_terms: Mapping[str, int],
     stats: CorpusStats,
-    hits: Iterable[CountedRow],
+    candidates: Iterable[CountedRows],
     ranked: Collection[RowKey],
 ) -> KeywordBasis:
-    """`hits` must hold all of the `ranked` rows. Of a row that came twice, as it was before a write and
+    """`candidates` must hold all of the `ranked` rows. Of a row that came twice, as it was before a write and
     after it, the version with the better score counts, as in the ranking."""
     best: dict[RowKey, tuple[float, TermMatches]] = {}
-    for hit in hits:
-        if hit.key not in ranked:
-            continue
-        score = bm25_score(query_terms, hit.counts, hit.length, stats)
-        if hit.key not in best or score > best[hit.key][0]:
-            counts = tuple(hit.counts.get(term, 0) for term in query_terms)
-            best[hit.key] = score, TermMatches(counts, hit.length)
+    for rows in candidates:
+        for place in range(len(rows)):
+            key = rows.key(place)
+            if key not in ranked:
+                continue
+            matches = TermMatches(tuple(rows.counts[place].tolist()), int(rows.lengths[place]))
+            present = {term: n for term, n in zip(query_terms, matches.counts, strict=True) if n}
+            score = bm25_score(query_terms, present, matches.length, stats)
+            if key not in best or score > best[key][0]:
+                best[key] = score, matches
     return KeywordBasis(query_terms, stats, {key: matches for key, (_, matches) in best.items()})

@@ -10,7 +10,7 @@ from drivers.deadline import Deadline
 from shard_router.backoff import Backoff
 from shard_router.clock import Clock
 
-_PAUSES = Backoff(first_s=0.2, pause_s_max=2.0)
+_PAUSES = Backoff(first_s=0.2, pause_s_max=1.0)
 _TOLD_S_MIN = 0.01
 """A caller who is told to come again after less would come twice."""
 

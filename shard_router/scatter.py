@@ -94,7 +94,7 @@ class Scatter:
         answers = first
         steps = iter(KEYWORD_ROWS_MAX)
         while (rows_max := next(steps, None)) is not None:
-            kept, calls = await keyword_calls(queries, answers, rows_max, deadline, self._turns)
+            kept, calls = keyword_calls(queries, answers, rows_max, deadline, self._turns)
             asked = {s: [g for a in answers if a.shard_id == s for g in a.group_ids] for s in calls}
             read = await self._reads.on_shards(scope, calls, asked, deadline)
             if len(read) == len(calls):
@@ -179,7 +179,7 @@ class Scatter:
             exact = await self._exact_scores(scope, query, hits, deadline)
             # Its shard may have been lost over the exact scores.
             there = [hit for hit in settled(hits, exact) if hit.key.group_id in scope.fences]
-            keyword = await ranked_keyword(query, answers, scope.fences, self._turns)
+            keyword = ranked_keyword(query, answers, scope.fences)
             merged[query.kind] = Candidates(
                 semantic=tuple(merge_method([there], query.window)) if there else (),
                 by_index=frozenset(g for read in reads for g in read.by_index if g in scope.fences),

@@ -16,7 +16,7 @@ from drivers.contract import SchemaItem, SchemaReport
 from drivers.deadline import Deadline
 from drivers.errors import RowLimitExceeded
 from drivers.fence import SCHEMA_VERSION, Engine, Fence, GroupRef, ShardMarker
-from drivers.filters import matches
+from drivers.filters import NO_FILTER, matches
 from drivers.graph_model import OPEN_END, AnyRow, Community, Entity, Episode, Fact, Kind
 from drivers.keyword_cut import cut_to_chars
 from drivers.path_search import shortest_paths
@@ -30,6 +30,9 @@ from drivers.search_reads import (
     KeywordHit,
     KeywordQuery,
     KeywordRead,
+    MatchingQuery,
+    MatchingRead,
+    MatchingRows,
     PathQuery,
     PathsRead,
     ScoredRow,
@@ -261,9 +264,7 @@ class ModelDriver:
     async def keyword(self, refs: Sequence[GroupRef], query: KeywordQuery, deadline: Deadline) -> KeywordRead:
         await self._begin("keyword", deadline)
         clauses = query.clauses or tuple(map(TermClause, query.terms))
-        for term in (*query.terms, *(term for clause in clauses for term in (clause.term, *clause.others))):
-            if not term or any(category(char)[0] not in "LMN" for char in term):
-                raise ValueError(f"{term!r} is no token of the analyser: letters, marks and digits only")
+        _check_tokens([*query.terms, *(t for clause in clauses for t in (clause.term, *clause.others))])
         frequency = dict.fromkeys(() if query.clauses else query.terms, 0)
         hits: list[tuple[int, KeywordHit]] = []
         for ref in dict.fromkeys(refs):
@@ -280,6 +281,24 @@ class ModelDriver:
         best = cut_to_chars([hit for _, hit in hits[: query.limit]], query.chars_max)
         complete = len(hits) < query.limit and len(best) == len(hits)
         return KeywordRead(best, frequency, self._fences(refs), complete)
+
+    async def matching(
+        self, refs: Sequence[GroupRef], query: MatchingQuery, deadline: Deadline
+    ) -> MatchingRead:
+        await self._begin("matching", deadline)
+        _check_tokens(query.terms)
+        found = [
+            (ref.group_id, uuid, row.term_count, row.terms, matches(row, query.filter))
+            for ref in dict.fromkeys(refs)
+            for (kind, uuid), row in self._group(ref).rows.items()
+            if kind == query.kind and isinstance(row, Entity | Episode | Community | Fact)
+            if not set(query.terms).isdisjoint(row.terms.split())
+        ]
+        if len(found) > query.rows_max or sum(row[2] for row in found) > query.tokens_max:
+            return MatchingRead(None, self._fences(refs))
+        groups, uuids, term_counts, terms, passing = zip(*found, strict=True) if found else ((),) * 5
+        rows = MatchingRows(groups, uuids, term_counts, terms, passing if query.filter != NO_FILTER else None)
+        return MatchingRead(rows, self._fences(refs))
 
     async def expand(self, queries: Sequence[ExpandQuery], deadline: Deadline) -> ExpandRead:
         await self._begin("expand", deadline)
@@ -403,3 +422,9 @@ def _far_node(group: GroupState, edge: AnyEdge, origin: Kind, uuid: str) -> AnyR
     """Where an edge of this node leads."""
     source, target = ends(edge)
     return group.rows[target if source == (origin, uuid) else source]
+
+
+def _check_tokens(terms: Iterable[str]) -> None:
+    for term in terms:
+        if not term or any(category(char)[0] not in "LMN" for char in term):
+            raise ValueError(f"{term!r} is no token of the analyser: letters, marks and digits only")

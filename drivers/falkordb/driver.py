@@ -17,6 +17,8 @@ from drivers.search_reads import (
     ExpandRead,
     KeywordQuery,
     KeywordRead,
+    MatchingQuery,
+    MatchingRead,
     PathQuery,
     PathsRead,
     SemanticQuery,
@@ -130,6 +132,11 @@ class FalkorDBDriver:
 
     async def keyword(self, refs: Sequence[GroupRef], query: KeywordQuery, deadline: Deadline) -> KeywordRead:
         return await search.keyword(self._client, refs, self._pool_graphs, query, deadline)
+
+    async def matching(
+        self, refs: Sequence[GroupRef], query: MatchingQuery, deadline: Deadline
+    ) -> MatchingRead:
+        return await search.matching(self._client, refs, self._pool_graphs, query, deadline)
 
     async def expand(self, queries: Sequence[ExpandQuery], deadline: Deadline) -> ExpandRead:
         return await search.expand(self._client, queries, self._pool_graphs, deadline)

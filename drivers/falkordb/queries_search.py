@@ -22,6 +22,10 @@ CHANGE = "CHANGE"
 FREQUENCY = "FREQUENCY"
 EDGE = "EDGE"
 INDEX = "INDEX"
+MATCHING = "MATCHING"
+
+UNWEIGHTED = "=>{$weight:0} "
+"""Gives a clause no part in the score."""
 
 
 @cache
@@ -50,18 +54,12 @@ def keyword_text(kind: Kind, *, filtered: bool, counted: bool) -> str:
     The state of the index comes first: while it is missing or being filled, as after a restart, the engine
     finds fewer rows and says nothing. (Range indexes need no such care, the planner leaves them out then.)
     """
-    state = f"""CALL db.indexes() YIELD label, types, status WHERE label = '{LABEL[kind]}'
-{tagged(INDEX, "types.terms, types.group_key, status")}"""
-    if kind in EDGE_KINDS:
-        call = f"CALL db.idx.fulltext.queryRelationships('{LABEL[kind]}', {{}}) YIELD relationship AS n"
-    else:
-        call = f"CALL db.idx.fulltext.queryNodes('{LABEL[kind]}', {{}}) YIELD node AS n"
     owned = f"""UNWIND $chunks AS chunk
 UNWIND chunk.groups AS g
 MATCH (f:_Fence {{group_id: g}}) WHERE {OWNING}
 WITH chunk, collect(g) AS owned"""
     hits = f"""{owned}
-{call.format("chunk.keys + $wanted")}, score WHERE n.group_id IN owned{_and(kind, filtered)}
+{_fulltext(kind, "chunk.keys + $wanted")}, score WHERE n.group_id IN owned{_and(kind, filtered)}
 WITH n, score ORDER BY score DESC, n.group_id, n.uuid LIMIT $limit
 WITH collect(n) AS found, collect(score) AS scores
 WITH found, scores, reduce(fit = [0, 0], n IN found |
@@ -72,10 +70,42 @@ WITH found[place] AS n, scores[place] AS score, fitting < size(found) AS cut
 {tagged(HIT, "n.group_id, n.uuid, n.terms, n.term_count, score, cut")}"""
     frequencies = f"""{owned}
 UNWIND $terms AS term
-{call.format("chunk.keys + term.clause")} WHERE n.group_id IN owned
+{_fulltext(kind, "chunk.keys + term.clause")} WHERE n.group_id IN owned
 WITH term.term AS term, count(n) AS rows
 {tagged(FREQUENCY, "term, rows")}"""
-    return union((state, hits, *((frequencies,) if counted else ()), FENCES_OF_GROUPS))
+    return union((_index_state(kind), hits, *((frequencies,) if counted else ()), FENCES_OF_GROUPS))
+
+
+@cache
+def matching_text(kind: Kind, *, filtered: bool) -> str:
+    """Parameters: groups, chunks (lists of {group, key}), wanted (clause), rows_max, tokens_max. One MATCHING
+    row: whether the bounds hold, and the rows as columns: group_ids, uuids (joined), term_counts, terms
+    (joined), whether they pass.
+
+    Costs 3 us a row and what carries its text. Strings come joined: as an array each would be three objects
+    for the reader to make.
+    """
+    passing = f"CASE WHEN {condition(kind)} THEN 1 ELSE 0 END" if filtered else "1"
+    rows = f"""UNWIND $chunks AS chunk
+UNWIND chunk AS part
+MATCH (f:_Fence {{group_id: part.group}}) WHERE {OWNING}
+WITH chunk, collect(part.key) AS owned
+{_fulltext(kind, f"'@group_key:(' + string.join(owned, '|') + '){UNWEIGHTED}' + $wanted")}
+WITH n LIMIT $rows_max
+WITH collect(n.group_id) AS groups, collect(n.uuid) AS uuids, collect(n.term_count) AS lengths,
+  collect(n.terms) AS texts, sum(n.term_count) AS tokens, collect({passing}) AS passing
+WITH groups, uuids, lengths, texts, passing, size(uuids) < $rows_max AND tokens <= $tokens_max AS fit
+{
+        tagged(
+            MATCHING,
+            "fit, CASE WHEN fit THEN groups ELSE [] END, "
+            "CASE WHEN fit THEN string.join(uuids, '\n') ELSE '' END, "
+            "CASE WHEN fit THEN lengths ELSE [] END, "
+            "CASE WHEN fit THEN string.join(texts, '\n') ELSE '' END, "
+            "CASE WHEN fit THEN passing ELSE [] END",
+        )
+    }"""
+    return union((_index_state(kind), rows, FENCES_OF_GROUPS))
 
 
 @cache
@@ -116,6 +146,18 @@ WITH g, min(CASE WHEN n.valid_at > $after THEN n.valid_at ELSE n.invalid_at END)
 NEXT_VALIDITY_CHANGE = union((_CHANGES, FENCES_OF_GROUPS))
 """Parameters: groups, after, never (OPEN_END). A fact ends after it begins, so a beginning that is still to
 come is its next change."""
+
+
+def _fulltext(kind: Kind, query: str) -> str:
+    """Calls the text index by a Cypher expression; the rows are `n`."""
+    if kind in EDGE_KINDS:
+        return f"CALL db.idx.fulltext.queryRelationships('{LABEL[kind]}', {query}) YIELD relationship AS n"
+    return f"CALL db.idx.fulltext.queryNodes('{LABEL[kind]}', {query}) YIELD node AS n"
+
+
+def _index_state(kind: Kind) -> str:
+    return f"""CALL db.indexes() YIELD label, types, status WHERE label = '{LABEL[kind]}'
+{tagged(INDEX, "types.terms, types.group_key, status")}"""
 
 
 def _and(kind: Kind, filtered: bool) -> str:

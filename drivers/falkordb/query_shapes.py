@@ -14,10 +14,11 @@ from drivers.fence_codec import MARKER_COLUMNS, encode_fence
 from drivers.filter_parameters import far_parameters, filter_parameters
 from drivers.filters import NO_FILTER
 from drivers.graph_model import EDGE_KINDS, ENDPOINT_KINDS, INT64_MAX, NODE_KINDS, OPEN_END, TEXT_KINDS, Kind
+from drivers.group_key import group_key
 from drivers.query_plan import QueryShape
 from drivers.reads import ListOrder
 from drivers.row_codec import pk
-from drivers.search_reads import EXPANDED_KINDS, KEYWORD_CHARS_MAX, far_kind
+from drivers.search_reads import EXPANDED_KINDS, KEYWORD_CHARS_MAX, MATCHING_TOKENS_MAX, far_kind
 from drivers.vector_slots import VectorSlot
 from drivers.write_plan import ROWS_PER_WRITE_MAX
 
@@ -41,7 +42,7 @@ LEFT_OUT: Mapping[str, str] = {
 def query_shapes(example: ExampleGroup) -> tuple[QueryShape, ...]:
     return tuple(
         shape
-        for shapes in (_shard, _writes, _fetches, _lists, _changes, _searches, _expansions, _slots)
+        for shapes in (_shard, _writes, _fetches, _lists, _changes, _searches, _matching, _expansions, _slots)
         for shape in shapes(example)
     )
 
@@ -222,6 +223,24 @@ def _searches(example: ExampleGroup) -> Iterator[QueryShape]:
                 "limit": _LIMIT,
                 "chars_max": KEYWORD_CHARS_MAX,
                 "terms": [{"term": term, "clause": terms_clause((term,))} for term in terms],
+                **_filter(kind, filtered),
+            },
+            indexes=(FENCE, f"fulltext:{kind}(terms,group_key)"),
+        )
+
+
+def _matching(example: ExampleGroup) -> Iterator[QueryShape]:
+    group_id = example.ref.group_id
+    for kind, filtered in product(TEXT_KINDS, (False, True)):
+        yield QueryShape(
+            name=_named("matching", kind, "filtered" * filtered),
+            text=queries_search.matching_text(kind, filtered=filtered),
+            parameters={
+                "groups": [group_id],
+                "chunks": [[{"group": group_id, "key": f'"{group_key(group_id)}"'}]],
+                "wanted": terms_clause(example.terms(kind)),
+                "rows_max": _LIMIT,
+                "tokens_max": MATCHING_TOKENS_MAX,
                 **_filter(kind, filtered),
             },
             indexes=(FENCE, f"fulltext:{kind}(terms,group_key)"),

@@ -4,8 +4,8 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from heapq import merge
-from itertools import batched, islice
-from typing import NamedTuple
+from itertools import batched, chain, islice
+from typing import Any, NamedTuple
 
 from drivers.deadline import Deadline
 from drivers.errors import SchemaNotReady
@@ -27,12 +27,16 @@ from drivers.row_codec import pk
 from drivers.row_key import RowKey
 from drivers.search_reads import (
     EXPANDED_KINDS,
+    NO_ROWS_MATCH,
     ExpandedEdge,
     ExpandQuery,
     ExpandRead,
     KeywordHit,
     KeywordQuery,
     KeywordRead,
+    MatchingQuery,
+    MatchingRead,
+    MatchingRows,
     ScoredRow,
     SemanticQuery,
     SemanticRead,
@@ -180,6 +184,63 @@ async def keyword(
     return KeywordRead(best, frequency, fences(found), complete)
 
 
+async def matching(
+    client: GraphClient,
+    refs: Sequence[GroupRef],
+    pool_graphs: int,
+    query: MatchingQuery,
+    deadline: Deadline,
+) -> MatchingRead:
+    if not query.terms:
+        return MatchingRead(NO_ROWS_MATCH, await read_fences(client, refs, pool_graphs, deadline))
+    assert len(query.terms) <= TERMS_MAX, f"a keyword search has {len(query.terms)} terms"
+    wanted = terms_clause(query.terms)
+    filtered = query.filter != NO_FILTER
+
+    async def of_graph(graph: str, group_ids: list[str]) -> Rows:
+        parameters: dict[str, Parameter] = {
+            "groups": group_ids,
+            "chunks": [
+                [{"group": group_id, "key": f'"{group_key(group_id)}"'} for group_id in chunk]
+                for chunk in batched(group_ids, GROUPS_PER_CLAUSE_MAX)
+            ],
+            "wanted": wanted,
+            "rows_max": query.rows_max + 1,
+            "tokens_max": query.tokens_max,
+            **_filter(query.kind, query.filter),
+        }
+        text = texts.matching_text(query.kind, filtered=filtered)
+        answer = await client.read(graph, text, parameters, deadline, "a keyword search")
+        if answer and not _is_text_index_ready(answer):
+            raise SchemaNotReady(client.shard_id, f"the text index of {query.kind} rows")
+        return answer
+
+    answers = await over_graphs(client, by_graph(refs, pool_graphs), of_graph)
+    known = {group_id: fence for answer in answers for group_id, fence in fences(answer).items()}
+    found = [values for answer in answers for tag, values in answer if tag == texts.MATCHING]
+    rows = sum(len(values[1]) for values in found)
+    if rows > query.rows_max or not all(values[0] for values in found):
+        return MatchingRead(None, known)
+    groups, uuids, term_counts, terms, passing = (list(chain.from_iterable(c)) for c in _columns(found))
+    if sum(term_counts) > query.tokens_max:
+        return MatchingRead(None, known)
+    return MatchingRead(
+        MatchingRows(groups, uuids, term_counts, terms, list(map(bool, passing)) if filtered else None), known
+    )
+
+
+def _columns(found: Sequence[Sequence[Any]]) -> tuple[list[Sequence[Any]], ...]:
+    """Of each answer; an answer without rows has no text to split."""
+    filled = [values for values in found if values[1]]
+    return (
+        [values[1] for values in filled],
+        [values[2].split("\n") for values in filled],
+        [values[3] for values in filled],
+        [values[4].split("\n") for values in filled],
+        [values[5] for values in filled],
+    )
+
+
 def _is_text_index_ready(answer: Rows) -> bool:
     """While a label's index is rebuilt it is there twice: the old one serves until the new one is whole."""
     return any(
@@ -194,7 +255,7 @@ def groups_clause(group_ids: Sequence[str]) -> str:
     """Narrows a fulltext query to the groups and gives them no part in the score: rare keys, which small
     groups have, would outweigh the words."""
     keys = "|".join(f'"{group_key(group_id)}"' for group_id in group_ids)
-    return f"@group_key:({keys})=>{{$weight:0}} "
+    return f"@group_key:({keys}){texts.UNWEIGHTED}"
 
 
 def terms_clause(terms: Sequence[str]) -> str:

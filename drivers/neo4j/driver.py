@@ -23,6 +23,8 @@ from drivers.search_reads import (
     ExpandRead,
     KeywordQuery,
     KeywordRead,
+    MatchingQuery,
+    MatchingRead,
     PathQuery,
     PathsRead,
     SemanticQuery,
@@ -147,6 +149,11 @@ class Neo4jDriver:
 
     async def keyword(self, refs: Sequence[GroupRef], query: KeywordQuery, deadline: Deadline) -> KeywordRead:
         return await self._searches.keyword(refs, query, deadline)
+
+    async def matching(
+        self, refs: Sequence[GroupRef], query: MatchingQuery, deadline: Deadline
+    ) -> MatchingRead:
+        return await self._searches.matching(refs, query, deadline)
 
     async def expand(self, queries: Sequence[ExpandQuery], deadline: Deadline) -> ExpandRead:
         return await self._searches.expand(queries, deadline)

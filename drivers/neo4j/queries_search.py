@@ -58,8 +58,7 @@ def keyword_text(kind: Kind, *, filtered: bool) -> str:
     When fewer rows than the limit match, they are all there, and without a filter their terms tell the
     frequencies: then the engine does not count, and the list of counts is empty.
     """
-    search = f"db.index.fulltext.{'queryNodes' if kind in NODE_KINDS else 'queryRelationships'}"
-    found = "node" if kind in NODE_KINDS else "relationship"
+    search, found = _search(kind), _found(kind)
     if filtered:
         # The procedure's own limit would cut before the filter.
         hits = f"""CALL {search}($p.index, $p.query) YIELD {found} AS n, score
@@ -89,6 +88,29 @@ CALL (complete) {{
 }}
 {fences_of_groups("frequencies")}
 RETURN hits, complete, frequencies, fences"""
+
+
+@cache
+def matching_text(kind: Kind, *, filtered: bool) -> str:
+    """Parameters: index, query, rows_max, tokens_max, groups. One record: [whether the bounds hold, rows as
+    [group_id, uuid, term_count, terms, passes], fences]."""
+    passing = f"CASE WHEN {condition(kind)} THEN true ELSE false END" if filtered else "true"
+    return f"""{PREFIX}
+CALL () {{
+  CALL {_search(kind)}($p.index, $p.query, {{limit: $p.rows_max}}) YIELD {_found(kind)} AS n
+  WITH collect([n.group_id, n.uuid, n.term_count, n.terms, {passing}]) AS rows, sum(n.term_count) AS tokens
+  RETURN rows, size(rows) < $p.rows_max AND tokens <= $p.tokens_max AS fit
+}}
+{fences_of_groups("rows, fit")}
+RETURN fit, CASE WHEN fit THEN rows ELSE [] END, fences"""
+
+
+def _search(kind: Kind) -> str:
+    return f"db.index.fulltext.{'queryNodes' if kind in NODE_KINDS else 'queryRelationships'}"
+
+
+def _found(kind: Kind) -> str:
+    return "node" if kind in NODE_KINDS else "relationship"
 
 
 @cache

@@ -26,7 +26,7 @@ from drivers.neo4j.slots import index_of
 from drivers.query_plan import QueryShape
 from drivers.reads import ListOrder
 from drivers.row_codec import pk
-from drivers.search_reads import EXPANDED_KINDS, KEYWORD_CHARS_MAX, far_kind
+from drivers.search_reads import EXPANDED_KINDS, KEYWORD_CHARS_MAX, MATCHING_TOKENS_MAX, far_kind
 from drivers.vector_slots import VectorSlot
 from drivers.write_plan import ROWS_PER_WRITE_MAX
 
@@ -56,7 +56,7 @@ LEFT_OUT: Mapping[str, str] = {
 def query_shapes(example: ExampleGroup) -> tuple[QueryShape, ...]:
     return tuple(
         shape
-        for shapes in (_shard, _writes, _fetches, _lists, _changes, _searches, _expansions, _slots)
+        for shapes in (_shard, _writes, _fetches, _lists, _changes, _searches, _matching, _expansions, _slots)
         for shape in shapes(example)
     )
 
@@ -259,6 +259,26 @@ def _searches(example: ExampleGroup) -> Iterator[QueryShape]:
                 "chars_max": KEYWORD_CHARS_MAX,
                 "group_ids": [group_id],
                 "terms": [{"query": f"{scope} AND {term}"} for term in terms],
+                "groups": [{"group_id": group_id}],
+                **_filter(kind, filtered),
+            },
+            indexes=(f"fulltext:{kind}(terms,group_key)", FENCE),
+            never=IN_ORDER_OF_THE_TEXT,
+        )
+
+
+def _matching(example: ExampleGroup) -> Iterator[QueryShape]:
+    group_id = example.ref.group_id
+    for kind, filtered in product(TEXT_KINDS, (False, True)):
+        wanted = " OR ".join(f'terms:"{term}"' for term in example.terms(kind))
+        yield QueryShape(
+            name=_named("matching", kind, "filtered" * filtered),
+            text=queries_search.matching_text(kind, filtered=filtered),
+            parameters={
+                "index": FULLTEXT_NAME[kind],
+                "query": f"(group_key:{group_key(group_id)})^0 AND ({wanted})",
+                "rows_max": _LIMIT,
+                "tokens_max": MATCHING_TOKENS_MAX,
                 "groups": [{"group_id": group_id}],
                 **_filter(kind, filtered),
             },

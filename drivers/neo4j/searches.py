@@ -18,17 +18,27 @@ from drivers.neo4j import records
 from drivers.neo4j.client import Neo4jClient
 from drivers.neo4j.fences import Fences
 from drivers.neo4j.queries_read import FIRST_PK_SUFFIX
-from drivers.neo4j.queries_search import NEXT_VALIDITY_CHANGE, expand_text, keyword_text, semantic_text
+from drivers.neo4j.queries_search import (
+    NEXT_VALIDITY_CHANGE,
+    expand_text,
+    keyword_text,
+    matching_text,
+    semantic_text,
+)
 from drivers.neo4j.schema_rules import FULLTEXT_NAME
 from drivers.row_codec import pk
 from drivers.row_key import RowKey
 from drivers.search_reads import (
+    NO_ROWS_MATCH,
     ExpandedEdge,
     ExpandQuery,
     ExpandRead,
     KeywordHit,
     KeywordQuery,
     KeywordRead,
+    MatchingQuery,
+    MatchingRead,
+    MatchingRows,
     ScoredRow,
     SemanticQuery,
     SemanticRead,
@@ -93,8 +103,7 @@ class Searches:
         filtered = query.filter != NO_FILTER
         complete = True
         for some in batched(sorted({ref.group_id for ref in refs}), _CLAUSES_MAX - clauses):
-            # ^0 keeps the group's clause out of the score.
-            scope = "(" + " OR ".join(f"group_key:{group_key(group_id)}" for group_id in some) + ")^0"
+            scope = _scope(some)
             ((hits, all_there, counts, found),) = await self._client.read(
                 keyword_text(query.kind, filtered=filtered),
                 {
@@ -129,6 +138,42 @@ class Searches:
         best = cut_to_chars([hit for _, hit in ranked[: query.limit]], query.chars_max)
         complete = complete and len(ranked) < query.limit and len(best) == len(ranked)
         return KeywordRead(best, frequency, fences, complete)
+
+    async def matching(
+        self, refs: Sequence[GroupRef], query: MatchingQuery, deadline: Deadline
+    ) -> MatchingRead:
+        _check_terms(query.terms)
+        if not refs or not query.terms:
+            return MatchingRead(NO_ROWS_MATCH, await self._fences.read_fences(refs, deadline))
+        wanted = " OR ".join(f'terms:"{term}"' for term in query.terms)
+        filtered = query.filter != NO_FILTER
+        fences: dict[str, Fence] = {}
+        rows: list[Sequence[Any]] = []
+        fits = True
+        for some in batched(sorted({ref.group_id for ref in refs}), _CLAUSES_MAX - len(query.terms)):
+            ((fit, found, found_fences),) = await self._client.read(
+                matching_text(query.kind, filtered=filtered),
+                {
+                    "index": FULLTEXT_NAME[query.kind],
+                    "query": f"{_scope(some)} AND ({wanted})",
+                    "rows_max": query.rows_max + 1,
+                    "tokens_max": query.tokens_max,
+                    "groups": [{"group_id": group_id} for group_id in some],
+                    **_filter(query.kind, query.filter),
+                },
+                "matching",
+                deadline,
+            )
+            fences |= records.fences(found_fences)
+            # A row that is being deleted may lack properties already.
+            rows += (row for row in found if None not in row)
+            fits = fits and fit
+        if not fits or len(rows) > query.rows_max or sum(row[2] for row in rows) > query.tokens_max:
+            return MatchingRead(None, fences)
+        groups, uuids, term_counts, terms, passing = zip(*rows, strict=True) if rows else ((),) * 5
+        return MatchingRead(
+            MatchingRows(groups, uuids, term_counts, terms, passing if filtered else None), fences
+        )
 
     async def expand(self, queries: Sequence[ExpandQuery], deadline: Deadline) -> ExpandRead:
         edges: dict[str, dict[str, ExpandedEdge]] = {}
@@ -234,6 +279,11 @@ def _kept(placed: Iterable[Sequence[Any]], shape: _Alike) -> tuple[dict[str, Exp
 
 def _filter(kind: Kind, wanted: RowFilter) -> Mapping[str, Any]:
     return {} if wanted == NO_FILTER else filter_parameters(kind, wanted)
+
+
+def _scope(group_ids: Iterable[str]) -> str:
+    """^0 keeps the groups' clause out of the score."""
+    return "(" + " OR ".join(f"group_key:{group_key(group_id)}" for group_id in group_ids) + ")^0"
 
 
 def _wanted(query: KeywordQuery) -> tuple[str, int]:

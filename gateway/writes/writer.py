@@ -25,6 +25,7 @@ from gateway.writes.intent import WriteIntent
 from shard_router.errors import GroupNotFound, StalePlacement
 from shard_router.placement import Placement
 from shard_router.router import Router
+from shard_router.slot_search import NoSlots, SlotDirectory
 
 ATTEMPTS_MAX = 16
 """Plans that one write makes before it gives up against writers of the same rows."""
@@ -60,10 +61,18 @@ def wall_clock_us() -> int:
 
 
 class GraphWriter:
-    def __init__(self, router: Router, embedder: Embedder, clock: Callable[[], int] = wall_clock_us) -> None:
+    def __init__(
+        self,
+        router: Router,
+        embedder: Embedder,
+        clock: Callable[[], int] = wall_clock_us,
+        slots: SlotDirectory | None = None,
+    ) -> None:
+        """`slots` is told of groups that grow."""
         self._router = router
         self._embedder = embedder
         self._clock = clock
+        self._slots = slots or NoSlots()
         self._fresh = FreshGroups()
 
     async def write(self, intent: WriteIntent, deadline: Deadline) -> WriteReceipt:
@@ -182,7 +191,10 @@ class GraphWriter:
 
         async def apply(driver: ShardDriver, placement: Placement) -> WriteOutcome:
             # NOT_OWNED is an outcome here: the plan names the epoch that it was made for.
-            return await driver.apply(placement.ref, plan, deadline)
+            outcome = await driver.apply(placement.ref, plan, deadline)
+            if outcome.status is WriteStatus.APPLIED and outcome.fence is not None:
+                self._slots.note(driver.shard_id, (outcome.fence,))
+            return outcome
 
         # Left set by a cancellation.
         unsettled_op_id.set(drafted.intent.op_id)

@@ -8,7 +8,8 @@ import pytest
 from drivers.fence import GroupRef
 from drivers.filters import NO_FILTER, RowFilter
 from drivers.graph_model import TEXT_KINDS, AnyRow, Community, Kind
-from drivers.search_reads import KeywordQuery, KeywordRead
+from drivers.row_key import RowKey
+from drivers.search_reads import KeywordQuery, KeywordRead, MatchingQuery
 from gateway.search.analyzer import TOKEN_BYTES_MAX, analyze, row_terms
 from tests.contract.conftest import OpenTenant
 from tests.contract.rows import analysed, entity, episode, fact, new_uuid
@@ -234,3 +235,52 @@ async def test_searching_nothing_finds_nothing(tenant: Tenant) -> None:
     assert (read.hits, dict(read.fences)) == ((), {})
     empty = await tenant.driver.keyword([tenant.ref], KeywordQuery(Kind.ENTITY, (), 10), soon())
     assert (empty.hits, dict(empty.document_frequency)) == ((), {})
+
+
+async def test_all_rows_that_match_come_as_columns(open_tenant: OpenTenant) -> None:
+    """Over groups and whatever the filter, each row once with its terms; the filter marks those that pass.
+    A bound that is passed gives nothing, and says so."""
+    base = new_uuid()
+    tenants = [await open_tenant(f"{base}-{n}") for n in range(3)]
+    rows = {
+        RowKey(tenant.ref.group_id, row.uuid): row
+        for tenant in tenants
+        for row in (
+            entity("apple pie", labels=("Sweet",)),
+            entity("apple apple 東京"),
+            entity("cherry"),
+            entity(""),
+        )
+    }
+    for tenant in tenants:
+        await tenant.write(*(row for key, row in rows.items() if key.group_id == tenant.ref.group_id))
+    asked = [tenant.ref for tenant in tenants[1:]]
+    expected = {
+        (key.group_id, key.uuid, known.term_count, known.terms, "Sweet" in row.labels)
+        for key, row in rows.items()
+        if key.group_id != tenants[0].ref.group_id and "apple" in row.name
+        for known in (analysed(row),)
+    }
+    driver, fences = tenants[0].driver, {t.ref.group_id: await t.fence() for t in tenants[1:]}
+    sweet = RowFilter(labels_any=("Sweet",))
+    for wanted in (NO_FILTER, sweet):
+        query = MatchingQuery(Kind.ENTITY, ("apple", "nothing"), wanted, rows_max=4, tokens_max=16)
+        read = await driver.matching(asked, query, soon())
+        found = read.rows
+        assert found is not None
+        assert (found.passing is None) == (wanted == NO_FILTER)
+        passing = found.passing or [row[4] for row in sorted(expected)]
+        columns = (found.group_ids, found.uuids, found.term_counts, found.terms)
+        whole = sorted(zip(*columns, strict=True))
+        assert whole == sorted(row[:4] for row in expected)
+        assert found.passing is None or {*zip(*columns, passing, strict=True)} == expected
+        assert read.fences == fences
+        tokens = sum(found.term_counts)
+        for bound in ({"rows_max": 3}, {"tokens_max": tokens - 1}):
+            assert (await driver.matching(asked, replace(query, **bound), soon())).rows is None
+        assert (await driver.matching(asked, replace(query, tokens_max=tokens), soon())).rows is not None
+    none = await driver.matching(asked, MatchingQuery(Kind.FACT, ("apple",)), soon())
+    assert none.rows is not None
+    assert not none.rows.uuids
+    with pytest.raises(ValueError, match="token"):
+        await driver.matching(asked, MatchingQuery(Kind.ENTITY, ("a OR b",)), soon())

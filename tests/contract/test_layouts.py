@@ -153,12 +153,15 @@ QUERIES = (
 )
 
 
+@pytest.mark.parametrize("matching_max", [0, 20, candidates.MATCHING_ROWS_MAX])
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("kind", [Kind.ENTITY, Kind.FACT, Kind.COMMUNITY])
 async def test_the_keyword_list_is_that_of_bm25_in_every_layout(
-    world: World, kind: Kind, layout: str
+    world: World, kind: Kind, layout: str, matching_max: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rows, order and scores are those of one BM25 over all rows, however an engine ranks and cuts."""
+    """Rows, order and scores are those of one BM25 over all rows, however an engine ranks and cuts; whether
+    all shards, some or none give all rows that match."""
+    monkeypatch.setattr(candidates, "MATCHING_ROWS_MAX", matching_max)
     for text in QUERIES:
         for window in (5, 50):
             found = await world.search(LAYOUTS[layout], kind, text, window)
@@ -166,9 +169,13 @@ async def test_the_keyword_list_is_that_of_bm25_in_every_layout(
             assert [(row.key, row.score) for row in found.keyword] == world.ranked(kind, text)[:window]
 
 
+@pytest.mark.parametrize("matching_max", [0, candidates.MATCHING_ROWS_MAX])
 @pytest.mark.parametrize("layout", ["f", "n", "fn"])
-async def test_a_filter_keeps_the_scores_and_fills_the_list(world: World, layout: str) -> None:
+async def test_a_filter_keeps_the_scores_and_fills_the_list(
+    world: World, layout: str, matching_max: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The rows that pass keep the scores that they have without the filter, and take all places."""
+    monkeypatch.setattr(candidates, "MATCHING_ROWS_MAX", matching_max)
     passing = [key for key, row in world.rows[Kind.ENTITY].items() if isinstance(row, Entity) and row.labels]
     for text in QUERIES:
         found = await world.search(layout, Kind.ENTITY, text, 40, RowFilter(labels_any=("odd",)))
@@ -250,6 +257,7 @@ async def test_a_third_step_finds_what_the_second_had_no_room_for(
 ) -> None:
     """The rows of a step that was cut tell better what a row must score: with room for those the list is
     exact again."""
+    monkeypatch.setattr(candidates, "MATCHING_ROWS_MAX", 0)
     monkeypatch.setattr(candidates, "FIRST_KEYWORD_ROWS_MIN", 10)
     text = QUERIES[3]
     for layout in ("f", "n", "m"):
@@ -263,6 +271,7 @@ async def test_a_third_step_finds_what_the_second_had_no_room_for(
 
 async def test_a_list_that_may_miss_rows_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Past the bound of rows the answer is still a full list, and is marked."""
+    monkeypatch.setattr(candidates, "MATCHING_ROWS_MAX", 0)
     monkeypatch.setattr(scatter, "KEYWORD_ROWS_MAX", (30, 60))
     monkeypatch.setattr(candidates, "FIRST_KEYWORD_ROWS_MIN", 10)
     for layout in ("f", "n", "m"):
@@ -277,6 +286,7 @@ async def test_a_list_of_rows_with_too_much_text_says_so(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Past the bound of text there are rows with their true scores, and the list is marked."""
+    monkeypatch.setattr(candidates, "MATCHING_ROWS_MAX", 0)
     monkeypatch.setattr(candidates, "KEYWORD_CHARS_MAX", 500)
     text = QUERIES[1]
     scores = dict(world.ranked(Kind.FACT, text))

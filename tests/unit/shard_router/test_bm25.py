@@ -10,7 +10,6 @@ from drivers.row_key import RowKey
 from drivers.search_reads import KeywordHit, KeywordRead, ScoredRow
 from shard_router.bm25 import (
     QUERY_TERMS_MAX,
-    ROWS_PER_STEP,
     CorpusStats,
     best_of,
     bm25_score,
@@ -19,8 +18,8 @@ from shard_router.bm25 import (
     rescore,
 )
 from shard_router.fusion import merge_method
-from shard_router.keyword_counts import CountedRow, counted
-from tests.unit.shard_router.steps import ended, steps_of
+from shard_router.keyword_counts import CountedRows, counted
+from tests.unit.shard_router.steps import ended
 
 PROPERTY = settings(deadline=None, max_examples=200)
 TOKENS = st.sampled_from(["ada", "bob", "cat", "dog", "eel", "日本"])
@@ -42,7 +41,7 @@ def stats_of(hits: Sequence[KeywordHit], query: Sequence[str]) -> CorpusStats:
     return CorpusStats(len(hits), sum(hit.term_count for hit in hits), frequency)
 
 
-def rows_of(hits: Sequence[KeywordHit], terms: Mapping[str, int]) -> Sequence[CountedRow]:
+def rows_of(hits: Sequence[KeywordHit], terms: Mapping[str, int]) -> Sequence[CountedRows]:
     return ended(counted(KeywordRead(tuple(hits), {}, {}), terms)).rows
 
 
@@ -55,7 +54,7 @@ def split(hits: Sequence[KeywordHit], choices: Sequence[int]) -> list[list[Keywo
 def search_with_merged_stats(shards: Sequence[Sequence[KeywordHit]], query: Sequence[str]) -> list[ScoredRow]:
     stats = merge_stats(stats_of(shard, query) for shard in shards)
     terms = count_query_terms(query)
-    return rescore([row for shard in shards for row in rows_of(shard, terms)], terms, stats)
+    return rescore([rows for shard in shards for rows in rows_of(shard, terms)], terms, stats)
 
 
 def search_with_each_shards_stats(
@@ -115,19 +114,26 @@ def test_rescoring_follows_the_published_formula(
         assert score == pytest.approx(expected.get(hit.key, 0.0))
 
 
-def test_a_ranking_made_in_steps_is_that_of_one_step():
-    """However many rows there are, and though a row comes twice, the best are those of all rows together."""
-    query = ["ada", "bob"]
-    corpus = [["ada"] * (n % 7) + ["bob"] * (n % 3) + ["cat"] * (n % 5) for n in range(3 * ROWS_PER_STEP)]
-    hits = hits_of(corpus)
-    terms, stats = count_query_terms(query), stats_of(hits, query)
-    older = [KeywordHit(hit.key, "ada ada", 2) for hit in hits[::5]]
-    rows = rows_of([*hits, *older], terms)
-    for limit in (1, 50, len(rows)):
-        best, steps = steps_of(best_of(rows, terms, stats, limit))
-        assert best == rescore(rows, terms, stats)[:limit]
-        assert steps == -(-len(rows) // ROWS_PER_STEP)
-    assert ended(best_of([], terms, stats, 5)) == []
+@PROPERTY
+@given(st.lists(CORPORA, max_size=4), QUERIES, st.integers(1, 30))
+def test_the_best_rows_are_the_first_of_the_whole_ranking(
+    shards: list[list[list[str]]], query: list[str], limit: int
+):
+    """However many rows there are, though many tie for the last places and rows come twice, as they were and
+    as they are."""
+    terms = count_query_terms(query)
+    hits = [hits_of(corpus) for corpus in shards]
+    stats = merge_stats(stats_of(of_shard, query) for of_shard in hits)
+    rows = [rows for of_shard in hits for rows in rows_of(of_shard, terms)]
+    assert best_of(rows, terms, stats, limit) == rescore(rows, terms, stats)[:limit]
+
+
+def test_thousands_of_ties_are_settled_by_the_key():
+    """All rows score alike: the first by group and uuid come, and none is lost to a row that came twice."""
+    terms, hits = {"ada": 1}, hits_of([["ada"]] * 3_000)
+    stats = stats_of(hits, ["ada"])
+    rows = [*rows_of(hits[::2], terms), *rows_of(hits, terms)]
+    assert [row.key for row in best_of(rows, terms, stats, 40)] == sorted(hit.key for hit in hits)[:40]
 
 
 def test_a_score_worked_out_by_hand():

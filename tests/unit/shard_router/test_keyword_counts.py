@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from drivers.keyword_cut import cut_to_chars
 from drivers.row_key import RowKey
-from drivers.search_reads import KeywordHit, KeywordRead
+from drivers.search_reads import KeywordHit, KeywordRead, MatchingRows
 from shard_router import keyword_counts
-from shard_router.keyword_counts import STEP_CHARS, counted
+from shard_router.keyword_counts import STEP_CHARS, counted, counted_matching
 from shard_router.turns import Turns
 from tests.unit.shard_router.steps import ended, steps_of
 
@@ -30,17 +30,41 @@ def read_of(corpus: list[list[str]]) -> KeywordRead:
 def test_counts_are_those_of_whole_tokens_whatever_a_step_holds(corpus: list[list[str]], step: int) -> None:
     """Each row has the counts of the query's tokens, in the query's order; rows with none of them are left
     out; where a step ends changes nothing."""
-    expected = {
-        str(n): [(term, count) for term in QUERY if (count := Counter(row)[term])]
+    expected = [
+        (RowKey("g", str(n)), len(row), [Counter(row)[term] for term in QUERY])
         for n, row in enumerate(corpus)
-    }
+        if not set(QUERY).isdisjoint(row)
+    ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(keyword_counts, "STEP_CHARS", step)
-        rows = ended(counted(read_of(corpus), QUERY)).rows
-    assert [(row.key.uuid, list(row.counts.items())) for row in rows] == [
-        (uuid, counts) for uuid, counts in expected.items() if counts
+        (rows,) = ended(counted(read_of(corpus), QUERY)).rows
+    assert (
+        list(zip(map(rows.key, range(len(rows))), rows.lengths, rows.counts.tolist(), strict=True))
+        == expected
+    )
+
+
+@given(st.lists(st.tuples(st.sampled_from("gh"), st.lists(TOKENS, max_size=9), st.booleans())), st.booleans())
+def test_rows_that_match_tell_the_frequencies(
+    corpus: list[tuple[str, list[str], bool]], filtered: bool
+) -> None:
+    """Document frequencies are of all rows, the candidates are those that pass the filter."""
+    rows = MatchingRows(
+        group_ids=[group for group, _, _ in corpus],
+        uuids=[str(n) for n in range(len(corpus))],
+        term_counts=[len(tokens) for _, tokens, _ in corpus],
+        terms=[" ".join(tokens) for _, tokens, _ in corpus],
+        passing=[passes for _, _, passes in corpus] if filtered else None,
+    )
+    read = ended(counted_matching(rows, {}, QUERY))
+    assert read.complete
+    assert read.document_frequency == {t: sum(t in tokens for _, tokens, _ in corpus) for t in QUERY}
+    (found,) = read.rows
+    assert list(map(found.key, range(len(found)))) == [
+        RowKey(group, str(n))
+        for n, (group, tokens, passes) in enumerate(corpus)
+        if not set(QUERY).isdisjoint(tokens) and (passes or not filtered)
     ]
-    assert [row.length for row in rows] == [len(corpus[int(row.key.uuid)]) for row in rows]
 
 
 def test_no_step_has_more_text_than_its_share() -> None:
@@ -49,10 +73,11 @@ def test_no_step_has_more_text_than_its_share() -> None:
     chars = len(" ".join(words))
     read, steps = steps_of(counted(read_of([words]), QUERY))
     assert steps >= chars / (STEP_CHARS + 20)
-    assert read.rows[0].counts == {"ada": STEP_CHARS}
-    read, steps = steps_of(counted(read_of([["ada"]] * 5_000), QUERY))
-    assert steps >= 5
-    assert len(read.rows) == 5_000
+    (rows,) = read.rows
+    assert rows.counts.tolist() == [[0, STEP_CHARS, 0]]
+    read, steps = steps_of(counted(read_of([["ada"]] * 20_000), QUERY))
+    assert steps >= 2
+    assert len(read.rows[0]) == 20_000
 
 
 async def test_computations_take_turns_with_each_other_and_with_all_else() -> None:
@@ -93,7 +118,7 @@ async def test_a_computation_that_fails_leaves_the_turn_to_others() -> None:
     with pytest.raises(ValueError, match="broken"):
         await turns.run(fails())
     read = await asyncio.wait_for(turns.run(counted(read_of([["ada"]]), QUERY)), 10)
-    assert len(read.rows) == 1
+    assert len(read.rows[0]) == 1
 
 
 def test_candidates_are_cut_by_their_text() -> None:

@@ -125,7 +125,7 @@ async def test_too_small_a_part_is_no_answer(world: World) -> None:
         }
 
 
-@pytest.mark.parametrize("method", ["semantic", "keyword"])
+@pytest.mark.parametrize("method", ["semantic", "matching"])
 async def test_a_shard_that_is_late_does_not_hold_up_the_answer(world: World, method: str) -> None:
     """The others' rows are there while the caller still has time to use them."""
     world.drivers["a"].held[method] = asyncio.Event()
@@ -163,6 +163,7 @@ async def test_the_second_keyword_step_survives_the_loss_of_a_shard(
 ) -> None:
     """A shard that fails while all its keyword rows are asked for is left out of both methods; the others'
     lists are as they would be without it."""
+    monkeypatch.setattr(candidates, "MATCHING_ROWS_MAX", 0)
     monkeypatch.setattr(candidates, "FIRST_KEYWORD_ROWS_MIN", 1)
     query = replace(QUERY, window=1)
     lost = world.drivers["c"]
