@@ -44,10 +44,14 @@ class VectorSlot:
     ref: GroupRef
     kind: Kind
     spec: EmbeddingSpec
-    """Of the vectors that are in it; the group's may have changed since."""
+    """Of the vectors that are in it; the group's may have changed since. Dimension 0: it is being dropped,
+    and fits no group, so that whoever sees it drops it to the end."""
     progress: SlotProgress = SlotProgress()
     caught_up: bool = False
     """It has been complete once: from then on it may be searched."""
+    serial: str = ""
+    """Drawn when the slot is made: whoever still fills, searches or drops an earlier one of the same group
+    and kind does nothing to this one."""
 
     @property
     def key(self) -> str:
@@ -55,8 +59,12 @@ class VectorSlot:
 
     @property
     def label(self) -> str:
-        """Of the nodes that hold the vectors: letters and digits only, the same for ever."""
-        return "V" + blake2b(self.key.encode(), digest_size=12).hexdigest()
+        """Of the nodes that hold the vectors: letters and digits only, of this slot alone."""
+        return "V" + blake2b(f"{self.key}/{self.serial}".encode(), digest_size=12).hexdigest()
+
+    def fits(self, fence: Fence | None) -> bool:
+        """Whether its vectors are of the model that the group has."""
+        return fence is not None and fence.embeddings.get(self.kind) == self.spec
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,13 +108,13 @@ def _rows(
 
 
 def _counts(texts: Sequence[str], query_terms: Mapping[str, int]) -> Generator[None, None, Integers]:
-    counts = np.zeros((len(texts), len(query_terms)), np.int64)
     place_of = {term: place for place, term in enumerate(query_terms)}
     place_of[_END_OF_ROW] = len(place_of)
+    counts = np.zeros(len(texts) * len(query_terms), np.int64)
     row, room = 0, STEP_CHARS
     pieces: list[str] = []
     for text in texts:
-        for piece in _pieces(text):
+        for piece in (text,) if len(text) <= STEP_CHARS else _pieces(text):
             if room <= 0:
                 row = _add(counts, pieces, place_of, row)
                 pieces, room = [], STEP_CHARS
@@ -123,7 +123,7 @@ def _counts(texts: Sequence[str], query_terms: Mapping[str, int]) -> Generator[N
             room -= len(piece) + ROW_CHARS
         pieces.append(_END_OF_ROW)
     _add(counts, pieces, place_of, row)
-    return counts
+    return counts.reshape(len(texts), len(query_terms))
 
 
 def _add(counts: Integers, pieces: Sequence[str], place_of: Mapping[str, int], row: int) -> int:
@@ -131,10 +131,13 @@ def _add(counts: Integers, pieces: Sequence[str], place_of: Mapping[str, int], r
     tokens = " ".join(pieces).split(" ")
     found = np.fromiter(map(place_of.get, tokens, repeat(_NO_TERM)), np.int64, len(tokens))
     found = found[found != _NO_TERM]
-    ends = found == place_of[_END_OF_ROW]
+    width = place_of[_END_OF_ROW]
+    ends = found == width
     rows = row + np.cumsum(ends)
-    tokens_of_query = ~ends
-    np.add.at(counts, (rows[tokens_of_query], found[tokens_of_query]), 1)
+    cells = (rows * width + found)[~ends]
+    if len(cells):
+        first, last = int(cells[0]) // width * width, (int(cells[-1]) // width + 1) * width
+        counts[first:last] += np.bincount(cells - first, minlength=last - first)
     return row + int(np.count_nonzero(ends))
 
 

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
-from drivers.errors import GraphgateError
+from drivers.errors import GraphgateError, ShardIdentityError, ShardUnavailable
 from drivers.fence import Engine, Fence, GroupRef
 from drivers.graph_model import TEXT_KINDS, Kind
 from drivers.vector_slots import BACKLOG_ROWS_MAX, SlotProgress, VectorSlot
@@ -44,6 +44,8 @@ class _OfShard:
     noted: dict[str, GroupRef]
     """Groups that are large enough and have no slot yet."""
     woken: asyncio.Event
+    has_failed: bool = False
+    """A step of the present rounds."""
 
 
 class Shards(Protocol):
@@ -88,14 +90,17 @@ class SlotKeeper:
 
     def searched(self, shard_id: str, slot: VectorSlot, progress: SlotProgress) -> None:
         """How far a slot was when it was searched: the next search has less to scan."""
-        known = self._shards.get(shard_id)
-        if known is not None and (slot.ref.group_id, slot.kind) in known.slots:
-            known.slots[slot.ref.group_id, slot.kind] = replace(slot, progress=progress)
+        known, key = self._shards.get(shard_id), (slot.ref.group_id, slot.kind)
+        held = None if known is None else known.slots.get(key)
+        if known is None or held is None or held.serial != slot.serial:
+            return
+        if progress.complete_version > held.progress.complete_version:
+            known.slots[key] = replace(held, progress=progress)
 
     def note(self, shard_id: str, fences: Iterable[Fence]) -> None:
         """Fences of groups that are in use."""
         known = self._shards.get(shard_id)
-        if known is None:
+        if known is None or len(known.slots) >= self._policy.slots_max:
             return
         rows_min = self._policy.rows_min[known.engine]
         for fence in fences:
@@ -112,17 +117,28 @@ class SlotKeeper:
     async def _keep(self, shard_id: str) -> None:
         known = self._shards[shard_id]
         while True:
-            await self._clock.wait(known.woken, ROUND_S)
             known.woken.clear()
-            try:
-                while await self._round(shard_id, known):
-                    continue
-            except GraphgateError as error:
-                # The shard is away or busy: its link reports that, and the slots can wait.
-                _LOG.debug("slots of shard %s: %s", shard_id, error)
-            except Exception:
-                # The task must live: a bug costs a round.
-                _LOG.exception("slots of shard %s: unexpected failure", shard_id)
+            if await self._rounds(shard_id, known):
+                await self._clock.wait(known.woken, ROUND_S)
+            else:
+                # Whoever searches a group whose slot cannot be made would begin a round each time.
+                await self._clock.sleep(ROUND_S)
+
+    async def _rounds(self, shard_id: str, known: _OfShard) -> bool:
+        """Until there is nothing more to fill; whether nothing failed."""
+        try:
+            known.has_failed = False
+            while await self._round(shard_id, known):
+                continue
+        except GraphgateError as error:
+            # The shard is away or busy: its link reports that, and the slots can wait.
+            _LOG.debug("slots of shard %s: %s", shard_id, error)
+            return False
+        except Exception:
+            # The task must live: a bug costs a round.
+            _LOG.exception("slots of shard %s: unexpected failure", shard_id)
+            return False
+        return not known.has_failed
 
     async def _round(self, shard_id: str, known: _OfShard) -> bool:
         """One step of every slot that needs one; whether there is more to fill."""
@@ -136,24 +152,41 @@ class SlotKeeper:
         more = False
         for group_id, ref in refs.items():
             for kind in TEXT_KINDS:
-                slot, fence = known.slots.get((group_id, kind)), fences.get(group_id)
-                match next_step(fence, kind, slot, self._policy, known.engine):
-                    case SlotStep.CREATE if fence is not None and len(known.slots) < self._policy.slots_max:
-                        await self._create(shard_id, known, VectorSlot(ref, kind, fence.embeddings[kind]))
-                        more = True
-                    case SlotStep.FILL if slot is not None:
-                        more |= await self._fill(shard_id, known, slot)
-                    case SlotStep.DROP if slot is not None:
-                        await self._drop(shard_id, known, slot)
-                    case _:
-                        pass
+                try:
+                    more |= await self._step(shard_id, known, ref, kind, fences.get(group_id))
+                except (ShardUnavailable, ShardIdentityError):
+                    raise
+                except GraphgateError as error:
+                    # What is wrong with one slot must not starve the others.
+                    known.has_failed = True
+                    _LOG.warning("shard %s: slot of group %s, %s: %s", shard_id, group_id, kind, error)
         return more
 
-    async def _create(self, shard_id: str, known: _OfShard, slot: VectorSlot) -> None:
+    async def _step(
+        self, shard_id: str, known: _OfShard, ref: GroupRef, kind: Kind, fence: Fence | None
+    ) -> bool:
+        """What the slot of a group needs next; whether there is more to fill."""
+        slot = known.slots.get((ref.group_id, kind))
+        match next_step(fence, kind, slot, self._policy, known.engine):
+            case SlotStep.CREATE if slot is not None:
+                return await self._fill(shard_id, known, await self._create(shard_id, known, slot))
+            case SlotStep.CREATE if fence is not None and len(known.slots) < self._policy.slots_max:
+                new = VectorSlot(ref, kind, fence.embeddings[kind])
+                return await self._fill(shard_id, known, await self._create(shard_id, known, new))
+            case SlotStep.FILL if slot is not None:
+                return await self._fill(shard_id, known, slot)
+            case SlotStep.DROP if slot is not None:
+                await self._drop(shard_id, known, slot)
+            case _:
+                pass
+        return False
+
+    async def _create(self, shard_id: str, known: _OfShard, slot: VectorSlot) -> VectorSlot:
         deadline = Deadline.after(CREATE_S_MAX)
         made = await self._call(shard_id, lambda driver: driver.create_slot(slot, deadline))
         known.slots[slot.ref.group_id, slot.kind] = made
         _LOG.info("shard %s: group %s has a vector slot for %s", shard_id, slot.ref.group_id, slot.kind)
+        return made
 
     async def _fill(self, shard_id: str, known: _OfShard, slot: VectorSlot) -> bool:
         """Takes in one backlog, in parts; whether there is more."""

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from drivers.fence import Engine, Fence
 from drivers.graph_model import TEXT_KINDS, Kind
-from drivers.vector_slots import VectorSlot
+from drivers.vector_slots import SlotProgress, VectorSlot
 
 ROWS_MIN: Mapping[Engine, int] = {Engine.FALKORDB: 2_000, Engine.NEO4J: 1_500}
 """From about here on a search of the index is faster than a scan: a scan takes 0.7 to 1.5 us a row on
@@ -26,13 +26,15 @@ class SlotPolicy:
 class SlotStep(StrEnum):
     NOTHING = "NOTHING"
     CREATE = "CREATE"
+    """Make it or what it lacks, then FILL."""
     FILL = "FILL"
     DROP = "DROP"
 
 
 def is_large(fence: Fence, kind: Kind, rows_min: int) -> bool:
     """Whether the group should have a slot. A group without vectors of this kind has nothing to put there."""
-    return fence.owns and kind in TEXT_KINDS and kind in fence.embeddings and _rows(fence, kind) >= rows_min
+    spec = fence.embeddings.get(kind) if kind in TEXT_KINDS else None
+    return fence.owns and spec is not None and _rows(fence, kind) >= rows_min
 
 
 def next_step(
@@ -44,8 +46,11 @@ def next_step(
         return SlotStep.CREATE if large else SlotStep.NOTHING
     if fence is None or not fence.owns:
         return SlotStep.DROP
-    if fence.embeddings.get(kind) != slot.spec or _rows(fence, kind) < rows_min * policy.keep_share:
+    if not slot.fits(fence) or _rows(fence, kind) < rows_min * policy.keep_share:
         return SlotStep.DROP
+    if slot.progress == SlotProgress():
+        # Whoever made it may not have come to its index.
+        return SlotStep.CREATE
     behind = not slot.caught_up or slot.progress.complete_version < fence.version
     return SlotStep.FILL if behind else SlotStep.NOTHING
 

@@ -24,9 +24,6 @@ EDGE = "EDGE"
 INDEX = "INDEX"
 MATCHING = "MATCHING"
 
-UNWEIGHTED = "=>{$weight:0} "
-"""Gives a clause no part in the score."""
-
 
 @cache
 def semantic_text(kind: Kind, slot: str, *, filtered: bool) -> str:
@@ -77,34 +74,36 @@ WITH term.term AS term, count(n) AS rows
 
 
 @cache
-def matching_text(kind: Kind, *, filtered: bool) -> str:
-    """Parameters: groups, chunks (lists of {group, key}), wanted (clause), rows_max, tokens_max. One MATCHING
-    row: whether the bounds hold, and the rows as columns: group_ids, uuids (joined), term_counts, terms
-    (joined), whether they pass.
+def matching_text(kind: Kind, *, several: bool, filtered: bool) -> str:
+    """Parameters: groups, chunks (lists of {group, key}), wanted (of
+    matching_clause), rows_max, tokens_max. One MATCHING
+    row: whether the bounds hold, and the rows as columns: uuids (joined), term_counts, terms (joined); the
+    groups, if they are `several`; if `filtered`, 1 for each that passes and 0.
 
-    Costs 3 us a row and what carries its text. Strings come joined: as an array each would be three objects
-    for the reader to make.
+    Costs 3 us a row and what carries its text, each column 0.4. Strings come joined: as an array each would
+    be three objects for the reader to make.
     """
-    passing = f"CASE WHEN {condition(kind)} THEN 1 ELSE 0 END" if filtered else "1"
+    columns = {"uuids": "n.uuid", "lengths": "n.term_count", "texts": "n.terms"}
+    if several:
+        columns["of_groups"] = "n.group_id"
+    if filtered:
+        columns["passing"] = f"CASE WHEN {condition(kind)} THEN 1 ELSE 0 END"
+    told = [
+        f"CASE WHEN fit THEN string.join({name}, '\\n') ELSE '' END"
+        if name in ("uuids", "texts")
+        else f"CASE WHEN fit THEN {name} ELSE [] END"
+        for name in columns
+    ]
+    collected = ", ".join(f"collect({value}) AS {name}" for name, value in columns.items())
     rows = f"""UNWIND $chunks AS chunk
 UNWIND chunk AS part
 MATCH (f:_Fence {{group_id: part.group}}) WHERE {OWNING}
 WITH chunk, collect(part.key) AS owned
-{_fulltext(kind, f"'@group_key:(' + string.join(owned, '|') + '){UNWEIGHTED}' + $wanted")}
+{_fulltext(kind, "'@group_key:(' + string.join(owned, '|') + $wanted")}
 WITH n LIMIT $rows_max
-WITH collect(n.group_id) AS groups, collect(n.uuid) AS uuids, collect(n.term_count) AS lengths,
-  collect(n.terms) AS texts, sum(n.term_count) AS tokens, collect({passing}) AS passing
-WITH groups, uuids, lengths, texts, passing, size(uuids) < $rows_max AND tokens <= $tokens_max AS fit
-{
-        tagged(
-            MATCHING,
-            "fit, CASE WHEN fit THEN groups ELSE [] END, "
-            "CASE WHEN fit THEN string.join(uuids, '\n') ELSE '' END, "
-            "CASE WHEN fit THEN lengths ELSE [] END, "
-            "CASE WHEN fit THEN string.join(texts, '\n') ELSE '' END, "
-            "CASE WHEN fit THEN passing ELSE [] END",
-        )
-    }"""
+WITH {collected}, sum(n.term_count) AS tokens
+WITH {", ".join(columns)}, size(uuids) < $rows_max AND tokens <= $tokens_max AS fit
+{tagged(MATCHING, f"fit, {', '.join(told)}")}"""
     return union((_index_state(kind), rows, FENCES_OF_GROUPS))
 
 

@@ -1,6 +1,7 @@
-"""Query texts of vector slots. Values of `kind` and the label go into the texts; the rest are parameters.
+"""Query texts of vector slots. The kind, the label and the `column` of rows that holds their vectors go into
+the texts; the rest are parameters.
 
-The nodes of a slot are (:V... {pk, uuid, v}); (:_Slot {key}) says what it holds and how far it is.
+The nodes of a slot are (:V... {pk, uuid, v}); (:_Slot {key, serial}) says what it holds and how far it is.
 """
 
 from functools import cache
@@ -13,6 +14,7 @@ SLOT = "SLOT"
 HIT = "HIT"
 TAIL = "TAIL"
 GONE = "GONE"
+INDEX = "INDEX"
 CHANGED = "CHANGED"
 
 SLOT_COLUMNS = (
@@ -22,9 +24,11 @@ SLOT_COLUMNS = (
     "model",
     "dimension",
     "revision",
+    "property",
     "version",
     "uuid",
     "caught_up",
+    "serial",
 )
 
 EF_CONSTRUCTION = 200
@@ -40,9 +44,15 @@ CREATE_SLOT = f"""MERGE (x:_Slot {{key: $key}})
 ON CREATE SET x += $properties
 {tagged(SLOT, _CELLS)}"""
 
-DROP_SLOT = "MATCH (x:_Slot {key: $key}) DELETE x"
+_THIS_SLOT = "MATCH (x:_Slot {key: $key}) WHERE x.serial = $serial"
+_SERVING = "AND x.dimension > 0"
 
-ADVANCE_SLOT = f"""MATCH (x:_Slot {{key: $key}})
+MARK_DROPPED = f"""{_THIS_SLOT}
+SET x.dimension = 0, x.caught_up = false"""
+
+DROP_SLOT = f"{_THIS_SLOT} DELETE x"
+
+ADVANCE_SLOT = f"""{_THIS_SLOT} {_SERVING}
 WITH x, (x.version < $version OR
 (x.version = $version AND x.uuid <> '' AND ($uuid = '' OR x.uuid < $uuid))) AS further
 SET x.version = CASE WHEN further THEN $version ELSE x.version END,
@@ -89,12 +99,13 @@ def backlog_text(kind: Kind) -> str:
 
 
 @cache
-def fill_text(kind: Kind, label: str) -> str:
-    """Parameters: rows (maps of pk and uuid), dimension. Each row's vector as it is now; out with those that
-    have none."""
-    return f"""UNWIND $rows AS row
+def fill_text(kind: Kind, label: str, column: str) -> str:
+    """Parameters: key, serial, rows (maps of pk and uuid). Each row's vector as it is now; out with those
+    that have none. Nothing happens to a slot that is being dropped: nobody would empty it again."""
+    return f"""{_THIS_SLOT} {_SERVING}
+UNWIND $rows AS row
 OPTIONAL MATCH {match_by(kind, "pk: row.pk")}
-WITH row, n.vector AS v
+WITH row, n.{column} AS v
 FOREACH (_ IN CASE WHEN v IS NULL THEN [] ELSE [1] END |
   MERGE (s:{label} {{pk: row.pk}}) SET s.uuid = row.uuid, s.v = v)
 WITH row, v WHERE v IS NULL
@@ -103,8 +114,13 @@ DELETE s"""
 
 
 @cache
-def search_text(kind: Kind, *, filtered: bool) -> str:
-    """Parameters: group, kind, key, label, k, vector, since (version), tail_max; and those of a filter."""
+def search_text(kind: Kind, column: str, *, filtered: bool) -> str:
+    """Parameters: group, kind, key, serial, label, k, vector, since (version), tail_max; and those of a
+    filter.
+
+    The state of the index comes along: while it is being filled, as after a restart, the engine finds fewer
+    rows and says nothing.
+    """
     and_condition = f" AND {condition(kind)}" if filtered else ""
     found = "CALL db.idx.vector.queryNodes($label, 'v', $k, vecf32($vector)) YIELD node, score"
     if filtered:
@@ -114,8 +130,8 @@ MATCH {match_by(kind, "pk: p")}
 {tagged(HIT, f"n.uuid, CASE WHEN {condition(kind)} THEN 1 - score ELSE null END")}"""
     else:
         found += f"\n{tagged(HIT, 'node.uuid, 1 - score')}"
-    score = "1 - vec.cosineDistance(n.vector, vecf32($vector))"
-    fits = f"n.vector IS NOT NULL{and_condition}"
+    score = f"1 - vec.cosineDistance(n.{column}, vecf32($vector))"
+    fits = f"n.{column} IS NOT NULL{and_condition}"
     return union(
         (
             found,
@@ -125,7 +141,9 @@ WITH n LIMIT $tail_max
             f"""MATCH (t:_Tombstone) WHERE t.group_id = $group AND t.version > $since AND t.kind = $kind
 WITH t LIMIT $tail_max
 {tagged(GONE, "t.uuid")}""",
-            f"MATCH (x:_Slot {{key: $key}}) {tagged(SLOT, _CELLS)}",
+            f"""CALL db.indexes() YIELD label, types, status WHERE label = $label
+{tagged(INDEX, "types.v, status")}""",
+            f"{_THIS_SLOT} {tagged(SLOT, _CELLS)}",
             FENCE_OF_GROUP,
         )
     )

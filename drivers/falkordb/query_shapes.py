@@ -7,7 +7,7 @@ from itertools import product
 from drivers.example_group import ExampleGroup, example_plan
 from drivers.falkordb import queries, queries_read, queries_search, queries_slots, queries_write
 from drivers.falkordb.parameters import Parameter
-from drivers.falkordb.search import fitting_spec, groups_clause, terms_clause
+from drivers.falkordb.search import fitting_spec, groups_clause, matching_clause, terms_clause
 from drivers.falkordb.write import DEFAULT_SLOT, compose, operation_parameters, slot_of
 from drivers.fence import EmbeddingSpec
 from drivers.fence_codec import MARKER_COLUMNS, encode_fence
@@ -231,14 +231,14 @@ def _searches(example: ExampleGroup) -> Iterator[QueryShape]:
 
 def _matching(example: ExampleGroup) -> Iterator[QueryShape]:
     group_id = example.ref.group_id
-    for kind, filtered in product(TEXT_KINDS, (False, True)):
+    for kind, several, filtered in product(TEXT_KINDS, (False, True), (False, True)):
         yield QueryShape(
-            name=_named("matching", kind, "filtered" * filtered),
-            text=queries_search.matching_text(kind, filtered=filtered),
+            name=_named("matching", kind, "several" * several, "filtered" * filtered),
+            text=queries_search.matching_text(kind, several=several, filtered=filtered),
             parameters={
                 "groups": [group_id],
                 "chunks": [[{"group": group_id, "key": f'"{group_key(group_id)}"'}]],
-                "wanted": terms_clause(example.terms(kind)),
+                "wanted": matching_clause(example.terms(kind)),
                 "rows_max": _LIMIT,
                 "tokens_max": MATCHING_TOKENS_MAX,
                 **_filter(kind, filtered),
@@ -276,12 +276,13 @@ def _slots(example: ExampleGroup) -> Iterator[QueryShape]:
     for name, text, given in (
         ("create-slot", queries_slots.CREATE_SLOT, {"properties": {}}),
         ("advance-slot", queries_slots.ADVANCE_SLOT, {"version": 0, "uuid": "", "caught_up": False}),
+        ("mark-slot-dropped", queries_slots.MARK_DROPPED, {}),
         ("drop-slot", queries_slots.DROP_SLOT, {}),
     ):
         yield QueryShape(
             name=name,
             text=text,
-            parameters={"key": group_id, **given},
+            parameters={"key": group_id, "serial": "", **given},
             indexes=(),
             scanned=few,
             writes=True,
@@ -308,11 +309,12 @@ def _slots(example: ExampleGroup) -> Iterator[QueryShape]:
         for filtered in (False, True):
             yield QueryShape(
                 name=_named("semantic-in-slot", kind, "filtered" * filtered),
-                text=queries_slots.search_text(kind, filtered=filtered),
+                text=queries_slots.search_text(kind, slot.spec.slot, filtered=filtered),
                 parameters={
                     "group": group_id,
                     "kind": kind,
                     "key": slot.key,
+                    "serial": slot.serial,
                     "label": slot.label,
                     "k": _LIMIT,
                     "vector": example.vector(kind),

@@ -49,6 +49,8 @@ GROUPS_PER_CLAUSE_MAX = 25
 """Groups that one fulltext query names. Each hit's group is looked up in this list, so that 500 groups
 take 50 ms in parts of 25 and 77 ms in parts of 200."""
 
+_UNWEIGHTED = "=>{$weight:0} "
+"""Gives a clause no part in the score."""
 ALTERNATIVES_MAX = 8
 TERMS_MAX = 64
 
@@ -194,10 +196,11 @@ async def matching(
     if not query.terms:
         return MatchingRead(NO_ROWS_MATCH, await read_fences(client, refs, pool_graphs, deadline))
     assert len(query.terms) <= TERMS_MAX, f"a keyword search has {len(query.terms)} terms"
-    wanted = terms_clause(query.terms)
+    wanted = matching_clause(query.terms)
     filtered = query.filter != NO_FILTER
 
-    async def of_graph(graph: str, group_ids: list[str]) -> Rows:
+    async def of_graph(graph: str, group_ids: list[str]) -> tuple[_Columns | None, dict[str, Fence]]:
+        several = len(group_ids) > 1
         parameters: dict[str, Parameter] = {
             "groups": group_ids,
             "chunks": [
@@ -209,36 +212,48 @@ async def matching(
             "tokens_max": query.tokens_max,
             **_filter(query.kind, query.filter),
         }
-        text = texts.matching_text(query.kind, filtered=filtered)
+        text = texts.matching_text(query.kind, several=several, filtered=filtered)
         answer = await client.read(graph, text, parameters, deadline, "a keyword search")
         if answer and not _is_text_index_ready(answer):
             raise SchemaNotReady(client.shard_id, f"the text index of {query.kind} rows")
-        return answer
+        columns = [values for tag, values in answer if tag == texts.MATCHING]
+        return _columns(columns[0] if columns else _NO_COLUMNS, group_ids, filtered=filtered), fences(answer)
 
     answers = await over_graphs(client, by_graph(refs, pool_graphs), of_graph)
-    known = {group_id: fence for answer in answers for group_id, fence in fences(answer).items()}
-    found = [values for answer in answers for tag, values in answer if tag == texts.MATCHING]
-    rows = sum(len(values[1]) for values in found)
-    if rows > query.rows_max or not all(values[0] for values in found):
+    known = {group_id: fence for _, found in answers for group_id, fence in found.items()}
+    found = [columns for columns, _ in answers if columns is not None]
+    if len(found) < len(answers):
         return MatchingRead(None, known)
-    groups, uuids, term_counts, terms, passing = (list(chain.from_iterable(c)) for c in _columns(found))
-    if sum(term_counts) > query.tokens_max:
-        return MatchingRead(None, known)
-    return MatchingRead(
-        MatchingRows(groups, uuids, term_counts, terms, list(map(bool, passing)) if filtered else None), known
+    groups, uuids, term_counts, terms, passing = (
+        list(chain.from_iterable(column)) for column in zip(*found, strict=True)
     )
+    if len(uuids) > query.rows_max or sum(term_counts) > query.tokens_max:
+        return MatchingRead(None, known)
+    return MatchingRead(MatchingRows(groups, uuids, term_counts, terms, passing if filtered else None), known)
 
 
-def _columns(found: Sequence[Sequence[Any]]) -> tuple[list[Sequence[Any]], ...]:
-    """Of each answer; an answer without rows has no text to split."""
-    filled = [values for values in found if values[1]]
-    return (
-        [values[1] for values in filled],
-        [values[2].split("\n") for values in filled],
-        [values[3] for values in filled],
-        [values[4].split("\n") for values in filled],
-        [values[5] for values in filled],
-    )
+class _Columns(NamedTuple):
+    groups: Sequence[str]
+    uuids: Sequence[str]
+    term_counts: Sequence[int]
+    terms: Sequence[str]
+    passing: Sequence[bool]
+
+
+_NO_COLUMNS: Sequence[Any] = (True, "", [], "", [], [])
+
+
+def _columns(values: Sequence[Any], group_ids: Sequence[str], *, filtered: bool) -> _Columns | None:
+    """Of the one row of a matching_text; None when its bounds were passed."""
+    fit, uuids, term_counts, terms, *others = values
+    if not fit:
+        return None
+    count = len(term_counts)
+    if not count:
+        return _Columns((), (), (), (), ())
+    groups = others[0] if len(group_ids) > 1 else group_ids * count
+    passing = [taken == 1 for taken in others[-1]] if filtered else ()
+    return _Columns(groups, uuids.split("\n"), term_counts, terms.split("\n"), passing)
 
 
 def _is_text_index_ready(answer: Rows) -> bool:
@@ -255,7 +270,12 @@ def groups_clause(group_ids: Sequence[str]) -> str:
     """Narrows a fulltext query to the groups and gives them no part in the score: rare keys, which small
     groups have, would outweigh the words."""
     keys = "|".join(f'"{group_key(group_id)}"' for group_id in group_ids)
-    return f"@group_key:({keys}){texts.UNWEIGHTED}"
+    return f"@group_key:({keys}){_UNWEIGHTED}"
+
+
+def matching_clause(terms: Sequence[str]) -> str:
+    """What follows the groups' keys in a matching_text. ValueError as of terms_clause."""
+    return f"){_UNWEIGHTED}{terms_clause(terms)}"
 
 
 def terms_clause(terms: Sequence[str]) -> str:

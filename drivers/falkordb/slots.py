@@ -1,5 +1,6 @@
 """Vector slots: nodes under a label of their own in the graph of their group."""
 
+import secrets
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from drivers.falkordb.errors import ALREADY_INDEXED, NO_SUCH_INDEX
 from drivers.falkordb.fan_out import over_graphs
 from drivers.falkordb.fences import fences
 from drivers.falkordb.parameters import Parameter
+from drivers.falkordb.schema import INDEX_READY
+from drivers.falkordb.write import slot_of
 from drivers.fence import EmbeddingSpec, GroupRef
 from drivers.filter_parameters import filter_parameters
 from drivers.filters import NO_FILTER
@@ -41,9 +44,7 @@ async def list_slots(client: GraphClient, graphs: Sequence[str], deadline: Deadl
 
 
 async def create_slot(client: GraphClient, graph: str, slot: VectorSlot, deadline: Deadline) -> VectorSlot:
-    """The index first: empty, so it serves at once."""
-    for text in texts.index_texts(slot.label, slot.spec.dimension):
-        await _alter(client, graph, text, ALREADY_INDEXED, deadline)
+    """Its node first, so that no index is without one; while the slot is empty its index serves at once."""
     parameters: dict[str, Parameter] = {
         "key": slot.key,
         "properties": {
@@ -53,13 +54,19 @@ async def create_slot(client: GraphClient, graph: str, slot: VectorSlot, deadlin
             "model": slot.spec.model,
             "dimension": slot.spec.dimension,
             "revision": slot.spec.revision,
+            "property": slot.spec.slot,
             "version": 0,
             "uuid": "",
             "caught_up": False,
+            "serial": secrets.token_hex(8),
         },
     }
     ((_, values),) = await client.write(graph, texts.CREATE_SLOT, parameters, deadline, "creating a slot")
-    return _slot(values)
+    made = _slot(values)
+    if made.spec.dimension:
+        for text in texts.index_texts(made.label, made.spec.dimension):
+            await _alter(client, graph, text, ALREADY_INDEXED, deadline)
+    return made
 
 
 async def slot_backlog(
@@ -89,8 +96,9 @@ async def fill_slot(
 ) -> None:
     assert len(uuids) <= FILL_ROWS, f"{len(uuids)} rows in one step of a slot"
     rows: list[Parameter] = [{"pk": pk(slot.ref.group_id, uuid), "uuid": uuid} for uuid in uuids]
-    text = texts.fill_text(slot.kind, slot.label)
-    await client.write(graph, text, {"rows": rows}, deadline, "filling a slot")
+    parameters: dict[str, Parameter] = {"key": slot.key, "serial": slot.serial, "rows": rows}
+    text = texts.fill_text(slot.kind, slot.label, _column(slot))
+    await client.write(graph, text, parameters, deadline, "filling a slot")
 
 
 async def advance_slot(
@@ -98,6 +106,7 @@ async def advance_slot(
 ) -> VectorSlot | None:
     parameters: dict[str, Parameter] = {
         "key": slot.key,
+        "serial": slot.serial,
         "version": backlog.reaches.version,
         "uuid": backlog.reaches.uuid,
         "caught_up": backlog.caught_up,
@@ -107,12 +116,15 @@ async def advance_slot(
 
 
 async def drop_slot(client: GraphClient, graph: str, slot: VectorSlot, deadline: Deadline) -> None:
-    await client.write(graph, texts.DROP_SLOT, {"key": slot.key}, deadline, "dropping a slot")
+    """Its node last: whoever sees it finishes what was begun."""
+    this: dict[str, Parameter] = {"key": slot.key, "serial": slot.serial}
+    await client.write(graph, texts.MARK_DROPPED, this, deadline, "dropping a slot")
     for text in texts.drop_texts(slot.label):
         await _alter(client, graph, text, NO_SUCH_INDEX, deadline)
     text, asked = texts.empty_text(slot.label), {"limit": EMPTY_ROWS}
     while (await client.write(graph, text, asked, deadline, "emptying a slot"))[0][0]:
         continue
+    await client.write(graph, texts.DROP_SLOT, this, deadline, "dropping a slot")
 
 
 async def semantic_in_slot(
@@ -125,6 +137,7 @@ async def semantic_in_slot(
         "group": slot.ref.group_id,
         "kind": str(slot.kind),
         "key": slot.key,
+        "serial": slot.serial,
         "label": slot.label,
         "k": asked,
         "vector": query.vector,
@@ -132,7 +145,7 @@ async def semantic_in_slot(
         "tail_max": TAIL_ROWS_MAX + 1,
         **(filter_parameters(query.kind, query.filter) if filtered else {}),
     }
-    text = texts.search_text(slot.kind, filtered=filtered)
+    text = texts.search_text(slot.kind, _column(slot), filtered=filtered)
     try:
         found = await client.read(graph, text, parameters, deadline, "a search in a slot")
     except SchemaNotReady:
@@ -144,7 +157,9 @@ async def semantic_in_slot(
     fence = fences(found).get(slot.ref.group_id)
     tail, gone = by_tag.get(texts.TAIL, []), by_tag.get(texts.GONE, [])
     present = [_slot(values) for values in by_tag.get(texts.SLOT, [])]
-    if not present or present[0].spec != slot.spec or max(len(tail), len(gone)) > TAIL_ROWS_MAX:
+    ready = [status for families, status in by_tag.get(texts.INDEX, []) if families] == [INDEX_READY]
+    usable = ready and slot.fits(fence) and max(len(tail), len(gone)) <= TAIL_ROWS_MAX
+    if not usable or not present or present[0].spec != slot.spec:
         return SlotRead((), fence, enough=False)
     passed = {values[0] for values in (*tail, *gone)}
     scores = [(uuid, score) for uuid, score in tail if score is not None]
@@ -169,12 +184,17 @@ async def _alter(client: GraphClient, graph: str, text: str, done_already: str, 
             raise
 
 
+def _column(slot: VectorSlot) -> str:
+    return slot_of({slot.kind: slot.spec}, slot.kind)
+
+
 def _slot(values: Sequence[Any]) -> VectorSlot:
-    group_id, space, kind, model, dimension, revision, version, uuid, caught_up = values
+    group_id, space, kind, model, dimension, revision, column, version, uuid, caught_up, serial = values
     return VectorSlot(
         GroupRef(group_id, space),
         Kind(kind),
-        EmbeddingSpec(model, dimension, revision),
+        EmbeddingSpec(model, dimension, revision, column),
         SlotProgress(version, uuid),
         caught_up,
+        serial,
     )

@@ -1,6 +1,8 @@
-"""Statements of vector slots. Values of `kind` and the label go into the texts; the rest are parameters.
+"""Statements of vector slots. Values of `kind` and the label go into the texts; the rest are parameters,
+`column` of them the property of rows that holds their vectors.
 
-The nodes of a slot are (:_Vector:V... {pk, uuid, v}); (:_Slot {key}) says what it holds and how far it is.
+The nodes of a slot are (:_Vector:V... {pk, uuid, v}); (:_Slot {key, serial}) says what it holds and how far
+it is.
 """
 
 from functools import cache
@@ -17,13 +19,19 @@ SLOT_COLUMNS = (
     "model",
     "dimension",
     "revision",
+    "property",
     "version",
     "uuid",
     "caught_up",
+    "serial",
 )
 
 _SLOT = values("x", SLOT_COLUMNS)
-_FIND_SLOT = "MATCH (x:_Slot {key: $p.key}) USING INDEX x:_Slot(key)"
+_FIND_SLOT = "MATCH (x:_Slot {key: $p.key}) USING INDEX x:_Slot(key) WHERE x.serial = $p.serial"
+_LOCK_SLOT = f"""{_FIND_SLOT}
+SET x += {{}}
+WITH x WHERE x.dimension > 0"""
+"""Not one that is being dropped."""
 
 LIST_SLOTS = f"{PREFIX}\nMATCH (x:_Slot)\nRETURN {_SLOT}"
 
@@ -31,11 +39,14 @@ CREATE_SLOT = f"""{PREFIX}
 MERGE (x:_Slot {{key: $p.key}}) ON CREATE SET x += $p.properties
 RETURN {_SLOT}"""
 
+MARK_DROPPED = f"""{PREFIX}
+{_FIND_SLOT}
+SET x.dimension = 0, x.caught_up = false"""
+
 DROP_SLOT = f"{PREFIX}\n{_FIND_SLOT}\nDELETE x"
 
 ADVANCE_SLOT = f"""{PREFIX}
-{_FIND_SLOT}
-SET x += {{}}
+{_LOCK_SLOT}
 WITH x, (x.version < $p.version OR
   (x.version = $p.version AND x.uuid <> '' AND ($p.uuid = '' OR x.uuid < $p.uuid))) AS on
 SET x.version = CASE WHEN on THEN $p.version ELSE x.version END,
@@ -92,16 +103,19 @@ RETURN version, uuid ORDER BY version, uuid LIMIT $p.limit"""
 
 @cache
 def fill_text(kind: Kind, label: str) -> str:
-    """Parameters: group_id, rows (maps of pk, slot_pk and uuid). Each row's vector as it is now; out
-    with those that have none. Under the fence's lock, so that no write of the group is half visible."""
+    """Parameters: group_id, key, serial, column, rows (maps of pk, slot_pk and uuid). Each row's vector as it
+    is now; out with those that have none. Under the fence's lock, so that no write of the group is half
+    visible, and under the slot's: nothing happens to one that is being dropped, nobody would empty it again.
+    """
     return f"""{PREFIX}
 MATCH (f:_Fence {{group_id: $p.group_id}}) USING INDEX f:_Fence(group_id)
 SET f += {{}}
 WITH f
+{_LOCK_SLOT}
 UNWIND $p.rows AS row
 CALL (row) {{
   OPTIONAL {row_by_pk(kind, "row.pk")}
-  RETURN n.vector AS v
+  RETURN n[$p.column] AS v
 }}
 CALL (row, v) {{
   WITH row, v WHERE v IS NOT NULL
@@ -118,14 +132,14 @@ RETURN count(*)"""
 
 @cache
 def search_text(kind: Kind, *, filtered: bool) -> str:
-    """Parameters: group_id, kind, key, index, k, vector, dimension, since (version), tail_max; and those of a
-    filter. One record: [found as [uuid, score in 0..1], how many the index found, tail as [uuid, score or
-    null], uuids of tombstones, slot or null, fence or null].
+    """Parameters: group_id, kind, key, serial, index, column, k, vector, dimension, since (version),
+    tail_max; and those of a filter. One record: [found as [uuid, score in 0..1], how many the index found,
+    tail as [uuid, score or null], uuids of tombstones, slot or null, fence or null].
 
     The index holds its vectors in one byte a number: what it finds is scored by the vectors themselves.
     """
     and_condition = f" AND {condition(kind)}" if filtered else ""
-    fits = f"size(n.vector) = $p.dimension{and_condition}"
+    fits = f"size(vector) = $p.dimension{and_condition}"
     keep = ""
     if filtered:
         keep = f"\n  MATCH {_row_of(kind)} WHERE {condition(kind)}"
@@ -141,8 +155,8 @@ CALL (nodes) {{
 CALL (found) {{
   MATCH {pattern(kind)} USING INDEX n:{LABEL[kind]}(group_id, version)
   WHERE n.group_id = $p.group_id AND n.version > $p.since
-  WITH n LIMIT $p.tail_max
-  RETURN collect([n.uuid, CASE WHEN {fits} THEN vector.similarity.cosine(n.vector, $p.vector) END]) AS tail
+  WITH n, n[$p.column] AS vector LIMIT $p.tail_max
+  RETURN collect([n.uuid, CASE WHEN {fits} THEN vector.similarity.cosine(vector, $p.vector) END]) AS tail
 }}
 CALL (tail) {{
   MATCH (t:_Tombstone) USING INDEX t:_Tombstone(group_id, version)
@@ -150,7 +164,7 @@ CALL (tail) {{
   WITH t LIMIT $p.tail_max
   RETURN collect(t.uuid) AS gone
 }}
-OPTIONAL MATCH (x:_Slot {{key: $p.key}}) USING INDEX x:_Slot(key)
+OPTIONAL {_FIND_SLOT}
 {fence_of("$p.group_id")}
 RETURN found, size(nodes), tail, gone, {values_or_null("x", SLOT_COLUMNS)}, {FENCE_OR_NULL}"""
 

@@ -319,10 +319,15 @@ def _slots(example: ExampleGroup) -> Iterator[QueryShape]:
             {"version": 0, "uuid": "", "caught_up": False},
             True,
         ),
+        ("mark-slot-dropped", queries_slots.MARK_DROPPED, {}, True),
         ("drop-slot", queries_slots.DROP_SLOT, {}, True),
     ):
         yield QueryShape(
-            name=name, text=text, parameters={"key": group_id, **given}, indexes=(SLOT,), writes=writes
+            name=name,
+            text=text,
+            parameters={"key": group_id, "serial": "", **given},
+            indexes=(SLOT,),
+            writes=writes,
         )
     yield QueryShape(
         # A shard has few.
@@ -346,8 +351,14 @@ def _slots(example: ExampleGroup) -> Iterator[QueryShape]:
         yield QueryShape(
             name=_named("slot-fill", kind),
             text=queries_slots.fill_text(kind, slot.label),
-            parameters={"group_id": group_id, "rows": rows},
-            indexes=(_unique(kind), FENCE, "unique:_Vector(pk)"),
+            parameters={
+                "group_id": group_id,
+                "key": slot.key,
+                "serial": slot.serial,
+                "column": slot.spec.slot,
+                "rows": rows,
+            },
+            indexes=(_unique(kind), FENCE, SLOT, "unique:_Vector(pk)"),
             writes=True,
             of_slot=True,
         )
@@ -367,7 +378,9 @@ def _slots(example: ExampleGroup) -> Iterator[QueryShape]:
                 parameters={
                     **after,
                     "key": slot.key,
+                    "serial": slot.serial,
                     "index": index_of(slot),
+                    "column": slot.spec.slot,
                     "k": _LIMIT,
                     "vector": example.vector(kind).tolist(),
                     "dimension": slot.spec.dimension,

@@ -1,5 +1,6 @@
 """Vector slots: nodes under a label of their own, with a vector index on it."""
 
+import secrets
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,15 +39,7 @@ class Slots:
         return [_slot(values) for (values,) in found]
 
     async def create(self, slot: VectorSlot, deadline: Deadline) -> VectorSlot:
-        """The index first: empty, so it serves at once."""
-        index = index_of(slot)
-        await self._client.define(texts.index_text(slot.label, index, slot.spec.dimension), deadline)
-        await self._client.read(
-            texts.AWAIT_INDEX,
-            {"index": index, "seconds": max(1, int(deadline.remaining_s()))},
-            "create_slot",
-            deadline,
-        )
+        """Its node first, so that no index is without one."""
         ((values,),) = await self._client.repeatable(
             texts.CREATE_SLOT,
             {
@@ -58,15 +51,20 @@ class Slots:
                     "model": slot.spec.model,
                     "dimension": slot.spec.dimension,
                     "revision": slot.spec.revision,
+                    "property": slot.spec.slot,
                     "version": 0,
                     "uuid": "",
                     "caught_up": False,
+                    "serial": secrets.token_hex(8),
                 },
             },
             "create_slot",
             deadline,
         )
-        return _slot(values)
+        made = _slot(values)
+        if made.spec.dimension:
+            await self._ensure_index(made, deadline)
+        return made
 
     async def backlog(self, slot: VectorSlot, limit: int, deadline: Deadline) -> SlotBacklog:
         """Up to the version of the last write that is wholly visible."""
@@ -100,12 +98,18 @@ class Slots:
     async def fill(self, slot: VectorSlot, uuids: Sequence[str], deadline: Deadline) -> None:
         assert len(uuids) <= FILL_ROWS, f"{len(uuids)} rows in one step of a slot"
         rows = [
-            {"pk": pk(slot.ref.group_id, uuid), "slot_pk": f"{slot.key}/{uuid}", "uuid": uuid}
+            {"pk": pk(slot.ref.group_id, uuid), "slot_pk": f"{slot.label}/{uuid}", "uuid": uuid}
             for uuid in uuids
         ]
         await self._client.repeatable(
             texts.fill_text(slot.kind, slot.label),
-            {"group_id": slot.ref.group_id, "rows": rows},
+            {
+                "group_id": slot.ref.group_id,
+                "key": slot.key,
+                "serial": slot.serial,
+                "column": slot.spec.slot,
+                "rows": rows,
+            },
             "fill_slot",
             deadline,
         )
@@ -115,6 +119,7 @@ class Slots:
             texts.ADVANCE_SLOT,
             {
                 "key": slot.key,
+                "serial": slot.serial,
                 "version": backlog.reaches.version,
                 "uuid": backlog.reaches.uuid,
                 "caught_up": backlog.caught_up,
@@ -125,14 +130,16 @@ class Slots:
         return _slot(found[0][0]) if found else None
 
     async def drop(self, slot: VectorSlot, deadline: Deadline) -> None:
-        await self._client.repeatable(texts.DROP_SLOT, {"key": slot.key}, "drop_slot", deadline)
+        """Its node last: whoever sees it finishes what was begun."""
+        this = {"key": slot.key, "serial": slot.serial}
+        await self._client.repeatable(texts.MARK_DROPPED, this, "drop_slot", deadline)
         await self._client.define(texts.drop_text(index_of(slot)), deadline)
-        while True:
+        gone = EMPTY_ROWS
+        while gone:
             ((gone,),) = await self._client.repeatable(
                 texts.empty_text(slot.label), {"limit": EMPTY_ROWS}, "drop_slot", deadline
             )
-            if not gone:
-                return
+        await self._client.repeatable(texts.DROP_SLOT, this, "drop_slot", deadline)
 
     async def semantic(self, slot: VectorSlot, query: SemanticQuery, deadline: Deadline) -> SlotRead:
         filtered = query.filter != NO_FILTER
@@ -145,7 +152,9 @@ class Slots:
                     "group_id": slot.ref.group_id,
                     "kind": slot.kind,
                     "key": slot.key,
+                    "serial": slot.serial,
                     "index": index_of(slot),
+                    "column": slot.spec.slot,
                     "k": asked,
                     "vector": query.vector.tolist(),
                     "dimension": query.vector.size,
@@ -161,7 +170,8 @@ class Slots:
             return SlotRead((), None, enough=False)
         fence = records.fence(fence_values)
         present = _slot(values) if values is not None else None
-        if present is None or present.spec != slot.spec or max(len(tail), len(gone)) > TAIL_ROWS_MAX:
+        usable = slot.fits(fence) and max(len(tail), len(gone)) <= TAIL_ROWS_MAX
+        if not usable or present is None or present.spec != slot.spec:
             return SlotRead((), fence, enough=False)
         passed = {uuid for uuid, _ in tail} | set(gone)
         indexed = [(uuid, score) for uuid, score in found if uuid not in passed and score is not None]
@@ -177,6 +187,17 @@ class Slots:
         enough = len(indexed) >= query.limit or of_index < asked
         return SlotRead(tuple(hits[: query.limit]), fence, enough, present.progress)
 
+    async def _ensure_index(self, slot: VectorSlot, deadline: Deadline) -> None:
+        """While the slot is empty it serves at once."""
+        index = index_of(slot)
+        await self._client.define(texts.index_text(slot.label, index, slot.spec.dimension), deadline)
+        await self._client.read(
+            texts.AWAIT_INDEX,
+            {"index": index, "seconds": max(1, int(deadline.remaining_s()))},
+            "create_slot",
+            deadline,
+        )
+
 
 def index_of(slot: VectorSlot) -> str:
     """Its index's name in the server."""
@@ -184,11 +205,12 @@ def index_of(slot: VectorSlot) -> str:
 
 
 def _slot(values: Sequence[Any]) -> VectorSlot:
-    group_id, space, kind, model, dimension, revision, version, uuid, caught_up = values
+    group_id, space, kind, model, dimension, revision, column, version, uuid, caught_up, serial = values
     return VectorSlot(
         GroupRef(group_id, space),
         Kind(kind),
-        EmbeddingSpec(model, dimension, revision),
+        EmbeddingSpec(model, dimension, revision, column),
         SlotProgress(version, uuid),
         caught_up,
+        serial,
     )
