@@ -4,12 +4,51 @@ Every part has a flag that says that it asks for nothing, so that one query text
 """
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 
 from drivers.attribute_codec import SEPARATOR, index_term, presence_term
-from drivers.filters import AttributeCondition, AttributeTest, RowFilter, TimeCondition, attributes_match
+from drivers.filters import (
+    NO_FILTER,
+    AttributeCondition,
+    AttributeTest,
+    RowFilter,
+    TimeCondition,
+    attributes_match,
+)
 from drivers.graph_model import INT64_MAX, Kind
 
 type FilterValue = str | int | bool | Sequence[FilterValue] | Mapping[str, FilterValue]
+
+
+class Narrowing(StrEnum):
+    """What a query text has to test, so that what is asked most often costs least."""
+
+    NOTHING = "NOTHING"
+    HOLDING = "HOLDING"
+    """Facts that hold at f_as_of, 0 or more: what a search asks that says nothing of time."""
+    ANY = "ANY"
+    """Whatever a filter can ask."""
+
+
+def narrowing(kind: Kind, wanted: RowFilter) -> Narrowing:
+    if wanted == NO_FILTER:
+        return Narrowing.NOTHING
+    as_of = wanted.as_of
+    if kind is Kind.FACT and as_of is not None and as_of >= 0 and wanted == RowFilter(as_of=as_of):
+        return Narrowing.HOLDING
+    return Narrowing.ANY
+
+
+def narrowing_parameters(kind: Kind, wanted: RowFilter) -> Mapping[str, FilterValue]:
+    """Of the text for narrowing(kind, wanted)."""
+    match narrowing(kind, wanted):
+        case Narrowing.NOTHING:
+            return {}
+        case Narrowing.HOLDING:
+            return {"f_as_of": wanted.as_of or 0}
+        case Narrowing.ANY:
+            return filter_parameters(kind, wanted)
+
 
 ATTRIBUTE_KINDS = (Kind.ENTITY, Kind.EPISODE, Kind.FACT)
 

@@ -52,6 +52,9 @@ class VectorSlot:
     serial: str = ""
     """Drawn when the slot is made: whoever still fills, searches or drops an earlier one of the same group
     and kind does nothing to this one."""
+    rows_min: int = 0
+    """From so many rows on the group was to have it. Whether it is still large is told by this limit, so that
+    gateways with different ones do not undo each other's work."""
 
     @property
     def key(self) -> str:

@@ -9,7 +9,7 @@ it. So times, whose open ends are the extremes, are compared as such only where 
 
 from functools import cache
 
-from drivers.filter_parameters import ATTRIBUTE_KINDS
+from drivers.filter_parameters import ATTRIBUTE_KINDS, Narrowing
 from drivers.graph_model import OPEN_END, OPEN_START, Kind
 
 
@@ -18,7 +18,7 @@ def condition(kind: Kind) -> str:
     """No predicate here is on an indexed property: see queries.py for what those do to a pattern."""
     parts = [
         "($f_no_uuids OR n.uuid IN $f_uuids)",
-        f"($f_no_known_at OR NOT {_less('$f_known_at', 'n.created_at')})",
+        f"($f_no_known_at OR NOT {less('$f_known_at', 'n.created_at')})",
         *_labels(kind),
         *_of_facts(kind),
         "($f_no_sources OR n.source IN $f_sources)" if kind is Kind.EPISODE else "$f_no_sources",
@@ -26,6 +26,21 @@ def condition(kind: Kind) -> str:
         *(_ATTRIBUTES if kind in ATTRIBUTE_KINDS else ["$f_no_attributes"]),
     ]
     return "\nAND ".join(parts)
+
+
+_HOLDING = "(n.valid_at <= 0 OR n.valid_at <= $f_as_of) AND n.invalid_at > 0 AND n.invalid_at > $f_as_of"
+"""At an f_as_of of 0 or more. What is so far below it that the difference overflows is never compared."""
+
+
+def narrowed(kind: Kind, narrowing: Narrowing) -> str:
+    """A condition over the rows `n`; empty for Narrowing.NOTHING."""
+    match narrowing:
+        case Narrowing.NOTHING:
+            return ""
+        case Narrowing.HOLDING:
+            return _HOLDING
+        case Narrowing.ANY:
+            return condition(kind)
 
 
 def _labels(kind: Kind) -> list[str]:
@@ -43,23 +58,23 @@ def _of_facts(kind: Kind) -> list[str]:
         return ["$f_no_names", "$f_no_source_uuids", "$f_no_target_uuids", "$f_no_end_uuids"]
     end = (
         "coalesce(head([f_i IN range(0, size(n.closure_at) - 1) "
-        f"WHERE {_less('$f_known_at', 'n.closure_at[f_i]')} | n.closure_end[f_i]]), n.invalid_at)"
+        f"WHERE {less('$f_known_at', 'n.closure_at[f_i]')} | n.closure_end[f_i]]), n.invalid_at)"
     )
     # Without known_at no closures are gone through. Not by CASE, which evaluates all of its branches.
     ends_later = (
-        f"(($f_no_known_at AND {_less('$f_as_of', 'n.invalid_at')}) "
-        f"OR (NOT $f_no_known_at AND {_less('$f_as_of', end)}))"
+        f"(($f_no_known_at AND {less('$f_as_of', 'n.invalid_at')}) "
+        f"OR (NOT $f_no_known_at AND {less('$f_as_of', end)}))"
     )
     return [
         "($f_no_names OR n.name IN $f_names)",
         "($f_no_source_uuids OR n.source_uuid IN $f_source_uuids)",
         "($f_no_target_uuids OR n.target_uuid IN $f_target_uuids)",
         "($f_no_end_uuids OR n.source_uuid IN $f_end_uuids OR n.target_uuid IN $f_end_uuids)",
-        f"($f_no_as_of OR (NOT {_less('$f_as_of', 'n.valid_at')} AND {ends_later}))",
+        f"($f_no_as_of OR (NOT {less('$f_as_of', 'n.valid_at')} AND {ends_later}))",
     ]
 
 
-def _less(one: str, other: str) -> str:
+def less(one: str, other: str) -> str:
     """one < other for any int64."""
     return f"(CASE WHEN ({one} < 0) = ({other} < 0) THEN {one} < {other} ELSE {one} < 0 END)"
 
@@ -70,7 +85,7 @@ def _times(kind: Kind) -> str:
     # f_c: the first change of the end that was not recorded yet at known_at, null for none.
     undone = (
         "head([f_j IN range(0, size(n.closure_at) - 1) "
-        f"WHERE {_less('$f_known_at', 'n.closure_at[f_j]')} | f_j])"
+        f"WHERE {less('$f_known_at', 'n.closure_at[f_j]')} | f_j])"
     )
     expiry = (
         f"CASE WHEN f_c IS NULL THEN n.expired_at WHEN n.closure_end[f_c] = {OPEN_END} THEN {OPEN_END} "
@@ -93,7 +108,7 @@ def _times_of(times: str) -> str:
 
 def _time(value: str) -> str:
     is_open = f"({value} = {OPEN_START} OR {value} = {OPEN_END})"
-    within = f"NOT {_less(value, 'f_t.low')} AND {_less(value, 'f_t.high')}"
+    within = f"NOT {less(value, 'f_t.low')} AND {less(value, 'f_t.high')}"
     return f"(CASE WHEN f_t.is_open OR {is_open} THEN f_t.is_open AND {is_open} ELSE {within} END)"
 
 

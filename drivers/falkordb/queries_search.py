@@ -5,14 +5,15 @@ Measured on 4.22 for one graph with 500 groups of 60 rows (384-d vectors, texts 
 whole call: semantic 0.34 / 0.9 / 9 ms for 1 / 10 / 100 groups; keyword with its document frequencies, five
 terms of which two are in most rows, 0.45 / 1.1 / 8 ms.
 
-A `filtered` text also takes the parameters of drivers/filter_parameters.py; one condition serves all filters,
-so that there are two texts of each kind for the engine's plan cache to keep.
+A `filtered` or narrowed text also takes the parameters of drivers/filter_parameters.py; one condition serves
+all filters but the one that is asked most often, so that the engine's plan cache has few texts to keep.
 """
 
 from functools import cache
 
-from drivers.falkordb.conditions import condition
+from drivers.falkordb.conditions import condition, narrowed
 from drivers.falkordb.queries import FENCES_OF_GROUPS, OWNING, match_by, tagged, union
+from drivers.filter_parameters import Narrowing
 from drivers.graph_model import EDGE_KINDS, Kind
 from drivers.row_codec import LABEL
 from drivers.search_reads import far_kind
@@ -26,7 +27,7 @@ MATCHING = "MATCHING"
 
 
 @cache
-def semantic_text(kind: Kind, slot: str, *, filtered: bool) -> str:
+def semantic_text(kind: Kind, slot: str, narrowing: Narrowing) -> str:
     """Parameters: groups, fits (see search.py), vector, limit, score_min.
 
     vec.cosineDistance is 1 - cosine in float32 (equal vectors give equal bits, 1.0000001 occurs), and an
@@ -35,7 +36,7 @@ def semantic_text(kind: Kind, slot: str, *, filtered: bool) -> str:
     hits = f"""MATCH (f:_Fence) WHERE f.group_id IN $groups AND {OWNING}
 AND size(string.matchRegEx(f.embeddings, $fits)) > 0
 WITH f.group_id AS g
-MATCH {match_by(kind, "group_id: g")} WHERE n.{slot} IS NOT NULL{_and(kind, filtered)}
+MATCH {match_by(kind, "group_id: g")} WHERE n.{slot} IS NOT NULL{_and(narrowed(kind, narrowing))}
 WITH g, n.uuid AS u, 1 - vec.cosineDistance(n.{slot}, vecf32($vector)) AS s WHERE s >= $score_min
 WITH g, u, s ORDER BY s DESC, g, u LIMIT $limit
 {tagged(HIT, "g, u, s")}"""
@@ -55,8 +56,9 @@ def keyword_text(kind: Kind, *, filtered: bool, counted: bool) -> str:
 UNWIND chunk.groups AS g
 MATCH (f:_Fence {{group_id: g}}) WHERE {OWNING}
 WITH chunk, collect(g) AS owned"""
+    passes = _and(condition(kind) if filtered else "")
     hits = f"""{owned}
-{_fulltext(kind, "chunk.keys + $wanted")}, score WHERE n.group_id IN owned{_and(kind, filtered)}
+{_fulltext(kind, "chunk.keys + $wanted")}, score WHERE n.group_id IN owned{passes}
 WITH n, score ORDER BY score DESC, n.group_id, n.uuid LIMIT $limit
 WITH collect(n) AS found, collect(score) AS scores
 WITH found, scores, reduce(fit = [0, 0], n IN found |
@@ -74,11 +76,11 @@ WITH term.term AS term, count(n) AS rows
 
 
 @cache
-def matching_text(kind: Kind, *, several: bool, filtered: bool) -> str:
+def matching_text(kind: Kind, narrowing: Narrowing, *, several: bool) -> str:
     """Parameters: groups, chunks (lists of {group, key}), wanted (of
     matching_clause), rows_max, tokens_max. One MATCHING
     row: whether the bounds hold, and the rows as columns: uuids (joined), term_counts, terms (joined); the
-    groups, if they are `several`; if `filtered`, 1 for each that passes and 0.
+    groups, if they are `several`; if they are narrowed, 1 for each that passes and 0.
 
     Costs 3 us a row and what carries its text, each column 0.4. Strings come joined: as an array each would
     be three objects for the reader to make.
@@ -86,8 +88,8 @@ def matching_text(kind: Kind, *, several: bool, filtered: bool) -> str:
     columns = {"uuids": "n.uuid", "lengths": "n.term_count", "texts": "n.terms"}
     if several:
         columns["of_groups"] = "n.group_id"
-    if filtered:
-        columns["passing"] = f"CASE WHEN {condition(kind)} THEN 1 ELSE 0 END"
+    if passes := narrowed(kind, narrowing):
+        columns["passing"] = f"CASE WHEN {passes} THEN 1 ELSE 0 END"
     told = [
         f"CASE WHEN fit THEN string.join({name}, '\\n') ELSE '' END"
         if name in ("uuids", "texts")
@@ -159,5 +161,5 @@ def _index_state(kind: Kind) -> str:
 {tagged(INDEX, "types.terms, types.group_key, status")}"""
 
 
-def _and(kind: Kind, filtered: bool) -> str:
-    return f"\nAND {condition(kind)}" if filtered else ""
+def _and(condition: str) -> str:
+    return condition and f"\nAND {condition}"

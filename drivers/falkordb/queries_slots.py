@@ -6,15 +6,15 @@ The nodes of a slot are (:V... {pk, uuid, v}); (:_Slot {key, serial}) says what 
 
 from functools import cache
 
-from drivers.falkordb.conditions import condition
+from drivers.falkordb.conditions import narrowed
 from drivers.falkordb.queries import FENCE_OF_GROUP, match_all, match_by, tagged, union
+from drivers.filter_parameters import Narrowing
 from drivers.graph_model import Kind
 
 SLOT = "SLOT"
 HIT = "HIT"
 TAIL = "TAIL"
 GONE = "GONE"
-INDEX = "INDEX"
 CHANGED = "CHANGED"
 
 SLOT_COLUMNS = (
@@ -29,6 +29,7 @@ SLOT_COLUMNS = (
     "uuid",
     "caught_up",
     "serial",
+    "rows_min",
 )
 
 EF_CONSTRUCTION = 200
@@ -114,20 +115,18 @@ DELETE s"""
 
 
 @cache
-def search_text(kind: Kind, column: str, *, filtered: bool) -> str:
+def search_text(kind: Kind, column: str, narrowing: Narrowing) -> str:
     """Parameters: group, kind, key, serial, label, k, vector, since (version), tail_max; and those of a
-    filter.
-
-    The state of the index comes along: while it is being filled, as after a restart, the engine finds fewer
-    rows and says nothing.
+    filter. While the index is being filled, as after a restart, the engine refuses the query.
     """
-    and_condition = f" AND {condition(kind)}" if filtered else ""
+    passes = narrowed(kind, narrowing)
+    and_condition = passes and f" AND {passes}"
     found = "CALL db.idx.vector.queryNodes($label, 'v', $k, vecf32($vector)) YIELD node, score"
-    if filtered:
+    if passes:
         found += f"""
 WITH node.pk AS p, score
 MATCH {match_by(kind, "pk: p")}
-{tagged(HIT, f"n.uuid, CASE WHEN {condition(kind)} THEN 1 - score ELSE null END")}"""
+{tagged(HIT, f"n.uuid, CASE WHEN {passes} THEN 1 - score ELSE null END")}"""
     else:
         found += f"\n{tagged(HIT, 'node.uuid, 1 - score')}"
     score = f"1 - vec.cosineDistance(n.{column}, vecf32($vector))"
@@ -141,8 +140,6 @@ WITH n LIMIT $tail_max
             f"""MATCH (t:_Tombstone) WHERE t.group_id = $group AND t.version > $since AND t.kind = $kind
 WITH t LIMIT $tail_max
 {tagged(GONE, "t.uuid")}""",
-            f"""CALL db.indexes() YIELD label, types, status WHERE label = $label
-{tagged(INDEX, "types.v, status")}""",
             f"{_THIS_SLOT} {tagged(SLOT, _CELLS)}",
             FENCE_OF_GROUP,
         )

@@ -3,6 +3,7 @@ for operators."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
+from typing import Any
 
 from drivers.example_group import ExampleGroup, example_plan
 from drivers.falkordb import queries, queries_read, queries_search, queries_slots, queries_write
@@ -11,7 +12,7 @@ from drivers.falkordb.search import fitting_spec, groups_clause, matching_clause
 from drivers.falkordb.write import DEFAULT_SLOT, compose, operation_parameters, slot_of
 from drivers.fence import EmbeddingSpec
 from drivers.fence_codec import MARKER_COLUMNS, encode_fence
-from drivers.filter_parameters import far_parameters, filter_parameters
+from drivers.filter_parameters import Narrowing, far_parameters, filter_parameters
 from drivers.filters import NO_FILTER
 from drivers.graph_model import EDGE_KINDS, ENDPOINT_KINDS, INT64_MAX, NODE_KINDS, OPEN_END, TEXT_KINDS, Kind
 from drivers.group_key import group_key
@@ -31,7 +32,7 @@ LEFT_OUT: Mapping[str, str] = {
     "queries.PING": "reads nothing",
     "queries.INDEX_MARKER": "a schema command",
     "schema._DESCRIBE": "lists the indexes themselves",
-    "queries_slots.fill_text": "needs the index on its own label; tests/contract/test_slots.py plans it",
+    "queries_slots.fill_text": "needs a slot; falkordb_specific/test_slot_index.py plans it",
     "bare_loop._SET": "of the benchmarks' floor, no gateway sends it",
     "bare_loop._ENTITIES": "of the benchmarks' floor, no gateway sends it",
     "bare_loop._FACTS": "of the benchmarks' floor, no gateway sends it",
@@ -182,26 +183,38 @@ def _changes(example: ExampleGroup) -> Iterator[QueryShape]:
         )
 
 
+def _narrowed_kinds() -> Iterator[tuple[Kind, tuple[str, Narrowing, Mapping[str, Any]]]]:
+    return ((kind, narrowed) for kind in TEXT_KINDS for narrowed in _narrowings(kind))
+
+
+def _narrowings(kind: Kind) -> Iterator[tuple[str, Narrowing, Mapping[str, Any]]]:
+    """Each that there is of the kind, with a part of a name and the parameters."""
+    yield "", Narrowing.NOTHING, {}
+    if kind is Kind.FACT:
+        yield "holding", Narrowing.HOLDING, {"f_as_of": 0}
+    yield "filtered", Narrowing.ANY, _filter(kind, True)
+
+
 def _filter(kind: Kind, filtered: bool) -> Mapping[str, Parameter]:
     return filter_parameters(kind, NO_FILTER) if filtered else {}
 
 
 def _searches(example: ExampleGroup) -> Iterator[QueryShape]:
     groups = [example.ref.group_id]
-    for kind, filtered in product(TEXT_KINDS, (False, True)):
+    for kind, (part, narrowing, narrowed) in _narrowed_kinds():
         spec = example.fence.embeddings.get(kind)
         slot = DEFAULT_SLOT if spec is None else slot_of(example.fence.embeddings, kind)
         vector = example.vector(kind)
         yield QueryShape(
-            name=_named("semantic", kind, "filtered" * filtered),
-            text=queries_search.semantic_text(kind, slot, filtered=filtered),
+            name=_named("semantic", kind, part),
+            text=queries_search.semantic_text(kind, slot, narrowing),
             parameters={
                 "groups": groups,
                 "fits": fitting_spec(kind, vector.shape[0], slot),
                 "vector": vector,
                 "limit": _LIMIT,
                 "score_min": -1.0,
-                **_filter(kind, filtered),
+                **narrowed,
             },
             indexes=(FENCE, _range(kind, "group_id")),
         )
@@ -231,17 +244,17 @@ def _searches(example: ExampleGroup) -> Iterator[QueryShape]:
 
 def _matching(example: ExampleGroup) -> Iterator[QueryShape]:
     group_id = example.ref.group_id
-    for kind, several, filtered in product(TEXT_KINDS, (False, True), (False, True)):
+    for (kind, (part, narrowing, narrowed)), several in product(_narrowed_kinds(), (False, True)):
         yield QueryShape(
-            name=_named("matching", kind, "several" * several, "filtered" * filtered),
-            text=queries_search.matching_text(kind, several=several, filtered=filtered),
+            name=_named("matching", kind, "several" * several, part),
+            text=queries_search.matching_text(kind, narrowing, several=several),
             parameters={
                 "groups": [group_id],
                 "chunks": [[{"group": group_id, "key": f'"{group_key(group_id)}"'}]],
                 "wanted": matching_clause(example.terms(kind)),
                 "rows_max": _LIMIT,
                 "tokens_max": MATCHING_TOKENS_MAX,
-                **_filter(kind, filtered),
+                **narrowed,
             },
             indexes=(FENCE, f"fulltext:{kind}(terms,group_key)"),
         )
@@ -306,10 +319,10 @@ def _slots(example: ExampleGroup) -> Iterator[QueryShape]:
             writes=True,
             of_slot=True,
         )
-        for filtered in (False, True):
+        for part, narrowing, narrowed in _narrowings(kind):
             yield QueryShape(
-                name=_named("semantic-in-slot", kind, "filtered" * filtered),
-                text=queries_slots.search_text(kind, slot.spec.slot, filtered=filtered),
+                name=_named("semantic-in-slot", kind, part),
+                text=queries_slots.search_text(kind, slot.spec.slot, narrowing),
                 parameters={
                     "group": group_id,
                     "kind": kind,
@@ -320,9 +333,9 @@ def _slots(example: ExampleGroup) -> Iterator[QueryShape]:
                     "vector": example.vector(kind),
                     "since": 0,
                     "tail_max": _LIMIT,
-                    **_filter(kind, filtered),
+                    **narrowed,
                 },
-                indexes=(*changed, FENCE, *((_range(kind, "pk"),) if filtered else ())),
+                indexes=(*changed, FENCE, *((_range(kind, "pk"),) if narrowed else ())),
                 scanned=few,
                 of_slot=True,
             )

@@ -18,7 +18,7 @@ from drivers.falkordb.parameters import Parameter
 from drivers.falkordb.schema import INDEX_READY
 from drivers.falkordb.write import DEFAULT_SLOT, slot_of
 from drivers.fence import Fence, GroupRef
-from drivers.filter_parameters import far_parameters, filter_parameters
+from drivers.filter_parameters import far_parameters, filter_parameters, narrowing, narrowing_parameters
 from drivers.filters import NO_FILTER, RowFilter
 from drivers.graph_model import OPEN_END, Kind
 from drivers.group_key import group_key
@@ -92,9 +92,9 @@ async def _semantic_of_graph(
             "vector": query.vector,
             "limit": query.limit,
             "score_min": query.score_min,
-            **_filter(query.kind, query.filter),
+            **narrowing_parameters(query.kind, query.filter),
         }
-        text = texts.semantic_text(query.kind, slot, filtered=query.filter != NO_FILTER)
+        text = texts.semantic_text(query.kind, slot, narrowing(query.kind, query.filter))
         return await client.read(graph, text, parameters, deadline, "a semantic search")
 
     found = await in_slot(DEFAULT_SLOT, group_ids)
@@ -210,9 +210,9 @@ async def matching(
             "wanted": wanted,
             "rows_max": query.rows_max + 1,
             "tokens_max": query.tokens_max,
-            **_filter(query.kind, query.filter),
+            **narrowing_parameters(query.kind, query.filter),
         }
-        text = texts.matching_text(query.kind, several=several, filtered=filtered)
+        text = texts.matching_text(query.kind, narrowing(query.kind, query.filter), several=several)
         answer = await client.read(graph, text, parameters, deadline, "a keyword search")
         if answer and not _is_text_index_ready(answer):
             raise SchemaNotReady(client.shard_id, f"the text index of {query.kind} rows")
@@ -251,7 +251,7 @@ def _columns(values: Sequence[Any], group_ids: Sequence[str], *, filtered: bool)
     count = len(term_counts)
     if not count:
         return _Columns((), (), (), (), ())
-    groups = others[0] if len(group_ids) > 1 else group_ids * count
+    groups = others[0] if len(group_ids) > 1 else [group_ids[0]] * count
     passing = [taken == 1 for taken in others[-1]] if filtered else ()
     return _Columns(groups, uuids.split("\n"), term_counts, terms.split("\n"), passing)
 

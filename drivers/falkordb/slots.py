@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
+from math import ceil
 from typing import Any
 
 from drivers.deadline import Deadline
@@ -12,11 +13,9 @@ from drivers.falkordb.errors import ALREADY_INDEXED, NO_SUCH_INDEX
 from drivers.falkordb.fan_out import over_graphs
 from drivers.falkordb.fences import fences
 from drivers.falkordb.parameters import Parameter
-from drivers.falkordb.schema import INDEX_READY
 from drivers.falkordb.write import slot_of
 from drivers.fence import EmbeddingSpec, GroupRef
-from drivers.filter_parameters import filter_parameters
-from drivers.filters import NO_FILTER
+from drivers.filter_parameters import Narrowing, narrowing, narrowing_parameters
 from drivers.graph_model import Kind
 from drivers.row_codec import pk
 from drivers.row_key import RowKey
@@ -29,7 +28,7 @@ EMPTY_ROWS = 200
 """Nodes that one query deletes with a slot: 0.2 to 0.5 ms each while the index is there, so it goes first."""
 FOUND_MIN = 100
 """Asked of the index at least: with 100 and efRuntime 200 the best 10 of real text vectors are all there."""
-FOUND_PER_HIT = 2
+FOUND_PER_HIT = 1.25
 FOUND_PER_FILTERED_HIT = 10
 FOUND_MAX = 1_000
 
@@ -59,6 +58,7 @@ async def create_slot(client: GraphClient, graph: str, slot: VectorSlot, deadlin
             "uuid": "",
             "caught_up": False,
             "serial": secrets.token_hex(8),
+            "rows_min": slot.rows_min,
         },
     }
     ((_, values),) = await client.write(graph, texts.CREATE_SLOT, parameters, deadline, "creating a slot")
@@ -130,9 +130,25 @@ async def drop_slot(client: GraphClient, graph: str, slot: VectorSlot, deadline:
 async def semantic_in_slot(
     client: GraphClient, graph: str, slot: VectorSlot, query: SemanticQuery, deadline: Deadline
 ) -> SlotRead:
-    filtered = query.filter != NO_FILTER
-    per_hit = FOUND_PER_FILTERED_HIT if filtered else FOUND_PER_HIT
-    asked = min(max(FOUND_MIN, per_hit * query.limit), FOUND_MAX)
+    """Nearly all facts hold at the present, so that few have to be asked for at first."""
+    few, many = (_asked(query, per_hit) for per_hit in (FOUND_PER_HIT, FOUND_PER_FILTERED_HIT))
+    match narrowing(query.kind, query.filter):
+        case Narrowing.NOTHING:
+            return await _search(client, graph, slot, query, few, deadline)
+        case Narrowing.HOLDING:
+            read = await _search(client, graph, slot, query, few, deadline)
+            return read if read.enough else await _search(client, graph, slot, query, many, deadline)
+        case Narrowing.ANY:
+            return await _search(client, graph, slot, query, many, deadline)
+
+
+def _asked(query: SemanticQuery, per_hit: float) -> int:
+    return min(max(FOUND_MIN, ceil(per_hit * query.limit)), FOUND_MAX)
+
+
+async def _search(
+    client: GraphClient, graph: str, slot: VectorSlot, query: SemanticQuery, asked: int, deadline: Deadline
+) -> SlotRead:
     parameters: dict[str, Parameter] = {
         "group": slot.ref.group_id,
         "kind": str(slot.kind),
@@ -143,13 +159,13 @@ async def semantic_in_slot(
         "vector": query.vector,
         "since": slot.progress.complete_version,
         "tail_max": TAIL_ROWS_MAX + 1,
-        **(filter_parameters(query.kind, query.filter) if filtered else {}),
+        **narrowing_parameters(query.kind, query.filter),
     }
-    text = texts.search_text(slot.kind, _column(slot), filtered=filtered)
+    text = texts.search_text(slot.kind, _column(slot), narrowing(query.kind, query.filter))
     try:
         found = await client.read(graph, text, parameters, deadline, "a search in a slot")
     except SchemaNotReady:
-        # Another gateway has dropped the slot.
+        # Another gateway has dropped the slot, or the engine fills the index anew after a restart.
         return SlotRead((), None, enough=False)
     by_tag: dict[str, list[Any]] = {}
     for tag, values in found:
@@ -157,8 +173,7 @@ async def semantic_in_slot(
     fence = fences(found).get(slot.ref.group_id)
     tail, gone = by_tag.get(texts.TAIL, []), by_tag.get(texts.GONE, [])
     present = [_slot(values) for values in by_tag.get(texts.SLOT, [])]
-    ready = [status for families, status in by_tag.get(texts.INDEX, []) if families] == [INDEX_READY]
-    usable = ready and slot.fits(fence) and max(len(tail), len(gone)) <= TAIL_ROWS_MAX
+    usable = slot.fits(fence) and max(len(tail), len(gone)) <= TAIL_ROWS_MAX
     if not usable or not present or present[0].spec != slot.spec:
         return SlotRead((), fence, enough=False)
     passed = {values[0] for values in (*tail, *gone)}
@@ -189,12 +204,13 @@ def _column(slot: VectorSlot) -> str:
 
 
 def _slot(values: Sequence[Any]) -> VectorSlot:
-    group_id, space, kind, model, dimension, revision, column, version, uuid, caught_up, serial = values
+    stored = dict(zip(texts.SLOT_COLUMNS, values, strict=True))
     return VectorSlot(
-        GroupRef(group_id, space),
-        Kind(kind),
-        EmbeddingSpec(model, dimension, revision, column),
-        SlotProgress(version, uuid),
-        caught_up,
-        serial,
+        ref=GroupRef(stored["group_id"], stored["space"]),
+        kind=Kind(stored["kind"]),
+        spec=EmbeddingSpec(stored["model"], stored["dimension"], stored["revision"], stored["property"]),
+        progress=SlotProgress(stored["version"], stored["uuid"]),
+        caught_up=stored["caught_up"],
+        serial=stored["serial"],
+        rows_min=stored["rows_min"],
     )

@@ -172,8 +172,8 @@ class Neo4jClient:
         return await self._attempt(text, parameters, what, op_id, WRITE_ACCESS, deadline, engine_limit_s)
 
     async def prepare(self, statement: LargeStatement, deadline: Deadline) -> None:
-        """Has the server compile a statement before its first use, and again after a lost connection,
-        behind which may be a restart.
+        """Has the server compile a statement before its first use, and again after a schema command or a lost
+        connection, behind which may be a restart.
 
         The server compiles a text once per session that brings it at the same time: eight writers after a
         restart would take it eight times 1 to 7 s. Here they wait for one, and a caller whose deadline
@@ -195,7 +195,7 @@ class Neo4jClient:
 
     async def define(self, text: str, deadline: Deadline) -> None:
         """Runs a schema command, which may take as long as the deadline allows; that another gateway has just
-        done the same is success."""
+        done the same is success. The server forgets all that it has compiled."""
         try:
             await self._attempt(
                 text, {}, "a schema command", None, WRITE_ACCESS, deadline, math.inf, _SCHEMA_ATTEMPTS_MAX
@@ -204,6 +204,8 @@ class Neo4jClient:
             cause = refused.__cause__
             if not isinstance(cause, Neo4jError) or cause.code not in SCHEMA_EXISTS:
                 raise
+        finally:
+            self._compiled.clear()
 
     async def plan(
         self, text: str, parameters: Mapping[str, Any], deadline: Deadline, *, profile: bool, writes: bool

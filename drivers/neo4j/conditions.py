@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from drivers.filter_parameters import ATTRIBUTE_KINDS
+from drivers.filter_parameters import ATTRIBUTE_KINDS, Narrowing
 from drivers.graph_model import OPEN_END, OPEN_START, Kind
 
 
@@ -19,6 +19,17 @@ def condition(kind: Kind, n: str = "n") -> str:
         *(_attributes(n) if kind in ATTRIBUTE_KINDS else ["$p.f_no_attributes"]),
     ]
     return "\n  AND ".join(parts)
+
+
+def narrowed(kind: Kind, narrowing: Narrowing) -> str:
+    """A condition over the rows `n`; empty for Narrowing.NOTHING."""
+    match narrowing:
+        case Narrowing.NOTHING:
+            return ""
+        case Narrowing.HOLDING:
+            return "n.valid_at <= $p.f_as_of AND n.invalid_at > $p.f_as_of"
+        case Narrowing.ANY:
+            return condition(kind)
 
 
 def _labels(kind: Kind, n: str) -> list[str]:

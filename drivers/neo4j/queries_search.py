@@ -1,13 +1,14 @@
 """Candidates of searches over many groups, and one hop along edges. Fences are read last.
 
-A `filtered` text also takes the parameters of drivers/filter_parameters.py; one condition serves all filters,
-so that the server has two texts of each kind to compile.
+A `filtered` or narrowed text also takes the parameters of drivers/filter_parameters.py; one condition serves
+all filters but the one that is asked most often, so that the server has few texts to compile.
 """
 
 from functools import cache
 
+from drivers.filter_parameters import Narrowing
 from drivers.graph_model import NODE_KINDS, Kind
-from drivers.neo4j.conditions import condition
+from drivers.neo4j.conditions import condition, narrowed
 from drivers.neo4j.queries import (
     FENCE_OR_NULL,
     PREFIX,
@@ -20,7 +21,7 @@ from drivers.search_reads import far_kind
 
 
 @cache
-def semantic_text(kind: Kind, *, filtered: bool) -> str:
+def semantic_text(kind: Kind, narrowing: Narrowing) -> str:
     """Parameters: groups (maps of group_id, prefix of its pks, slot), vector, dimension, limit, score_min.
     One record: [hits as [group_id, pk, score in 0..1], fences].
 
@@ -32,7 +33,7 @@ def semantic_text(kind: Kind, *, filtered: bool) -> str:
 CALL () {{
   UNWIND $p.groups AS g
   MATCH {pattern(kind)} USING INDEX SEEK n:{LABEL[kind]}(pk)
-  WHERE n.pk STARTS WITH g.prefix{_and(kind, filtered)}
+  WHERE n.pk STARTS WITH g.prefix{_and(narrowed(kind, narrowing))}
   WITH g, n.pk AS pk, n[g.slot] AS vector WHERE size(vector) = $p.dimension
   WITH g.group_id AS group_id, pk, vector.similarity.cosine(vector, $p.vector) AS score
   ORDER BY score DESC, group_id, pk LIMIT $p.limit
@@ -91,10 +92,11 @@ RETURN hits, complete, frequencies, fences"""
 
 
 @cache
-def matching_text(kind: Kind, *, filtered: bool) -> str:
+def matching_text(kind: Kind, narrowing: Narrowing) -> str:
     """Parameters: index, query, rows_max, tokens_max, groups. One record: [whether the bounds hold, rows as
     [group_id, uuid, term_count, terms, passes], fences]."""
-    passing = f"CASE WHEN {condition(kind)} THEN true ELSE false END" if filtered else "true"
+    passes = narrowed(kind, narrowing)
+    passing = f"CASE WHEN {passes} THEN true ELSE false END" if passes else "true"
     return f"""{PREFIX}
 CALL () {{
   CALL {_search(kind)}($p.index, $p.query, {{limit: $p.rows_max}}) YIELD {_found(kind)} AS n
@@ -156,5 +158,5 @@ RETURN changes, fences"""
 begins, so a beginning that is still to come is its next change."""
 
 
-def _and(kind: Kind, filtered: bool) -> str:
-    return f" AND {condition(kind)}" if filtered else ""
+def _and(condition: str) -> str:
+    return condition and f" AND {condition}"

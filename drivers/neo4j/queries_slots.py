@@ -1,5 +1,5 @@
-"""Statements of vector slots. Values of `kind` and the label go into the texts; the rest are parameters,
-`column` of them the property of rows that holds their vectors.
+"""Statements of vector slots. The kind goes into the texts, and the label where rows are found by it; the
+rest are parameters, `column` of them the property of rows that holds their vectors.
 
 The nodes of a slot are (:_Vector:V... {pk, uuid, v}); (:_Slot {key, serial}) says what it holds and how far
 it is.
@@ -7,8 +7,9 @@ it is.
 
 from functools import cache
 
+from drivers.filter_parameters import Narrowing
 from drivers.graph_model import Kind
-from drivers.neo4j.conditions import condition
+from drivers.neo4j.conditions import narrowed
 from drivers.neo4j.queries import FENCE_OR_NULL, PREFIX, fence_of, pattern, row_by_pk, values, values_or_null
 from drivers.row_codec import LABEL
 
@@ -24,6 +25,7 @@ SLOT_COLUMNS = (
     "uuid",
     "caught_up",
     "serial",
+    "rows_min",
 )
 
 _SLOT = values("x", SLOT_COLUMNS)
@@ -71,7 +73,8 @@ def drop_text(index: str) -> str:
 
 @cache
 def empty_text(label: str) -> str:
-    """Parameter: limit. Answers how many nodes are gone."""
+    """Parameter: limit. Answers how many nodes are gone. With a parameter for the label the server would look at
+    all nodes."""
     return f"{PREFIX}\nMATCH (s:{label}) WITH s LIMIT $p.limit DELETE s RETURN count(*)"
 
 
@@ -102,11 +105,11 @@ RETURN version, uuid ORDER BY version, uuid LIMIT $p.limit"""
 
 
 @cache
-def fill_text(kind: Kind, label: str) -> str:
-    """Parameters: group_id, key, serial, column, rows (maps of pk, slot_pk and uuid). Each row's vector as it
-    is now; out with those that have none. Under the fence's lock, so that no write of the group is half
-    visible, and under the slot's: nothing happens to one that is being dropped, nobody would empty it again.
-    """
+def fill_text(kind: Kind) -> str:
+    """Parameters: group_id, key, serial, label, column, rows (maps of pk, slot_pk and uuid). Each row's
+    vector as it is now; out with those that have none. Under the fence's lock, so that no write of the group
+    is half visible, and under the slot's: nothing happens to one that is being dropped, nobody would empty it
+    again. One text for all slots: the server would take a second to compile each."""
     return f"""{PREFIX}
 MATCH (f:_Fence {{group_id: $p.group_id}}) USING INDEX f:_Fence(group_id)
 SET f += {{}}
@@ -119,7 +122,7 @@ CALL (row) {{
 }}
 CALL (row, v) {{
   WITH row, v WHERE v IS NOT NULL
-  MERGE (s:_Vector {{pk: row.slot_pk}}) SET s:{label}, s.uuid = row.uuid
+  MERGE (s:_Vector {{pk: row.slot_pk}}) SET s:$($p.label), s.uuid = row.uuid
   WITH s, v CALL db.create.setNodeVectorProperty(s, 'v', v)
 }}
 CALL (row, v) {{
@@ -131,18 +134,19 @@ RETURN count(*)"""
 
 
 @cache
-def search_text(kind: Kind, *, filtered: bool) -> str:
+def search_text(kind: Kind, narrowing: Narrowing) -> str:
     """Parameters: group_id, kind, key, serial, index, column, k, vector, dimension, since (version),
     tail_max; and those of a filter. One record: [found as [uuid, score in 0..1], how many the index found,
     tail as [uuid, score or null], uuids of tombstones, slot or null, fence or null].
 
     The index holds its vectors in one byte a number: what it finds is scored by the vectors themselves.
     """
-    and_condition = f" AND {condition(kind)}" if filtered else ""
+    passes = narrowed(kind, narrowing)
+    and_condition = passes and f" AND {passes}"
     fits = f"size(vector) = $p.dimension{and_condition}"
     keep = ""
-    if filtered:
-        keep = f"\n  MATCH {_row_of(kind)} WHERE {condition(kind)}"
+    if passes:
+        keep = f"\n  MATCH {_row_of(kind)} WHERE {passes}"
     return f"""{PREFIX}
 CALL () {{
   CALL db.index.vector.queryNodes($p.index, $p.k, $p.vector) YIELD node

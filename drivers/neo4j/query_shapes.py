@@ -3,11 +3,12 @@ for operators."""
 
 from collections.abc import Iterator, Mapping
 from itertools import product
+from typing import Any
 
 from drivers.example_group import ExampleGroup, example_plan
 from drivers.fence import EmbeddingSpec
 from drivers.fence_codec import encode_fence
-from drivers.filter_parameters import FilterValue, far_parameters, filter_parameters
+from drivers.filter_parameters import FilterValue, Narrowing, far_parameters, filter_parameters
 from drivers.filters import NO_FILTER
 from drivers.graph_model import EDGE_KINDS, ENDPOINT_KINDS, INT64_MAX, NODE_KINDS, OPEN_END, TEXT_KINDS, Kind
 from drivers.group_key import group_key
@@ -207,13 +208,25 @@ def _changes(example: ExampleGroup) -> Iterator[QueryShape]:
     )
 
 
+def _narrowed_kinds() -> Iterator[tuple[Kind, tuple[str, Narrowing, Mapping[str, Any]]]]:
+    return ((kind, narrowed) for kind in TEXT_KINDS for narrowed in _narrowings(kind))
+
+
+def _narrowings(kind: Kind) -> Iterator[tuple[str, Narrowing, Mapping[str, Any]]]:
+    """Each that there is of the kind, with a part of a name and the parameters."""
+    yield "", Narrowing.NOTHING, {}
+    if kind is Kind.FACT:
+        yield "holding", Narrowing.HOLDING, {"f_as_of": 0}
+    yield "filtered", Narrowing.ANY, _filter(kind, True)
+
+
 def _filter(kind: Kind, filtered: bool) -> Mapping[str, FilterValue]:
     return filter_parameters(kind, NO_FILTER) if filtered else {}
 
 
 def _searches(example: ExampleGroup) -> Iterator[QueryShape]:
     group_id = example.ref.group_id
-    for kind, filtered in product(TEXT_KINDS, (False, True)):
+    for kind, (part, narrowing, narrowed) in _narrowed_kinds():
         vector = example.vector(kind).tolist()
         group = {
             "group_id": group_id,
@@ -221,14 +234,14 @@ def _searches(example: ExampleGroup) -> Iterator[QueryShape]:
             "slot": slot_of(example.fence.embeddings, kind),
         }
         yield QueryShape(
-            name=_named("semantic", kind, "filtered" * filtered),
-            text=queries_search.semantic_text(kind, filtered=filtered),
+            name=_named("semantic", kind, part),
+            text=queries_search.semantic_text(kind, narrowing),
             parameters={
                 "groups": [group],
                 "vector": vector,
                 "dimension": len(vector),
                 "limit": _LIMIT,
-                **_filter(kind, filtered),
+                **narrowed,
             },
             indexes=(_unique(kind), FENCE),
             never=IN_ORDER_OF_THE_TEXT,
@@ -269,18 +282,18 @@ def _searches(example: ExampleGroup) -> Iterator[QueryShape]:
 
 def _matching(example: ExampleGroup) -> Iterator[QueryShape]:
     group_id = example.ref.group_id
-    for kind, filtered in product(TEXT_KINDS, (False, True)):
+    for kind, (part, narrowing, narrowed) in _narrowed_kinds():
         wanted = " OR ".join(f'terms:"{term}"' for term in example.terms(kind))
         yield QueryShape(
-            name=_named("matching", kind, "filtered" * filtered),
-            text=queries_search.matching_text(kind, filtered=filtered),
+            name=_named("matching", kind, part),
+            text=queries_search.matching_text(kind, narrowing),
             parameters={
                 "index": FULLTEXT_NAME[kind],
                 "query": f"(group_key:{group_key(group_id)})^0 AND ({wanted})",
                 "rows_max": _LIMIT,
                 "tokens_max": MATCHING_TOKENS_MAX,
                 "groups": [{"group_id": group_id}],
-                **_filter(kind, filtered),
+                **narrowed,
             },
             indexes=(f"fulltext:{kind}(terms,group_key)", FENCE),
             never=IN_ORDER_OF_THE_TEXT,
@@ -350,11 +363,12 @@ def _slots(example: ExampleGroup) -> Iterator[QueryShape]:
         rows = [{"pk": pk(group_id, uuid), "slot_pk": uuid, "uuid": uuid} for uuid in example.uuids(kind)]
         yield QueryShape(
             name=_named("slot-fill", kind),
-            text=queries_slots.fill_text(kind, slot.label),
+            text=queries_slots.fill_text(kind),
             parameters={
                 "group_id": group_id,
                 "key": slot.key,
                 "serial": slot.serial,
+                "label": slot.label,
                 "column": slot.spec.slot,
                 "rows": rows,
             },
@@ -371,10 +385,10 @@ def _slots(example: ExampleGroup) -> Iterator[QueryShape]:
             writes=True,
             of_slot=True,
         )
-        for filtered in (False, True):
+        for part, narrowing, narrowed in _narrowings(kind):
             yield QueryShape(
-                name=_named("semantic-in-slot", kind, "filtered" * filtered),
-                text=queries_slots.search_text(kind, filtered=filtered),
+                name=_named("semantic-in-slot", kind, part),
+                text=queries_slots.search_text(kind, narrowing),
                 parameters={
                     **after,
                     "key": slot.key,
@@ -386,8 +400,8 @@ def _slots(example: ExampleGroup) -> Iterator[QueryShape]:
                     "dimension": slot.spec.dimension,
                     "since": 0,
                     "tail_max": _LIMIT,
-                    **_filter(kind, filtered),
+                    **narrowed,
                 },
-                indexes=(*changed, SLOT, FENCE, *((_unique(kind),) if filtered else ())),
+                indexes=(*changed, SLOT, FENCE, *((_unique(kind),) if narrowed else ())),
                 of_slot=True,
             )

@@ -9,7 +9,7 @@ from unicodedata import category
 from drivers.deadline import Deadline
 from drivers.errors import ShardImpaired
 from drivers.fence import Fence, GroupRef
-from drivers.filter_parameters import far_parameters, filter_parameters
+from drivers.filter_parameters import far_parameters, filter_parameters, narrowing, narrowing_parameters
 from drivers.filters import NO_FILTER, RowFilter
 from drivers.graph_model import OPEN_END, Kind
 from drivers.group_key import group_key
@@ -65,7 +65,7 @@ class Searches:
         vector = query.vector.tolist()
         for _ in range(_SLOT_CHANGES_MAX):
             ((hits, found),) = await self._client.read(
-                semantic_text(query.kind, filtered=query.filter != NO_FILTER),
+                semantic_text(query.kind, narrowing(query.kind, query.filter)),
                 {
                     "groups": [
                         {"group_id": group_id, "prefix": group_id + FIRST_PK_SUFFIX, "slot": slot}
@@ -74,7 +74,7 @@ class Searches:
                     "vector": vector,
                     "dimension": len(vector),
                     "limit": query.limit,
-                    **_filter(query.kind, query.filter),
+                    **narrowing_parameters(query.kind, query.filter),
                 },
                 "semantic",
                 deadline,
@@ -152,14 +152,14 @@ class Searches:
         fits = True
         for some in batched(sorted({ref.group_id for ref in refs}), _CLAUSES_MAX - len(query.terms)):
             ((fit, found, found_fences),) = await self._client.read(
-                matching_text(query.kind, filtered=filtered),
+                matching_text(query.kind, narrowing(query.kind, query.filter)),
                 {
                     "index": FULLTEXT_NAME[query.kind],
                     "query": f"{_scope(some)} AND ({wanted})",
                     "rows_max": query.rows_max + 1,
                     "tokens_max": query.tokens_max,
                     "groups": [{"group_id": group_id} for group_id in some],
-                    **_filter(query.kind, query.filter),
+                    **narrowing_parameters(query.kind, query.filter),
                 },
                 "matching",
                 deadline,

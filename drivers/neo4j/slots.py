@@ -7,8 +7,7 @@ from typing import Any
 from drivers.deadline import Deadline
 from drivers.errors import EngineRefused, SchemaNotReady
 from drivers.fence import EmbeddingSpec, GroupRef
-from drivers.filter_parameters import filter_parameters
-from drivers.filters import NO_FILTER
+from drivers.filter_parameters import Narrowing, narrowing, narrowing_parameters
 from drivers.graph_model import Kind
 from drivers.neo4j import queries_slots as texts
 from drivers.neo4j import records
@@ -56,6 +55,7 @@ class Slots:
                     "uuid": "",
                     "caught_up": False,
                     "serial": secrets.token_hex(8),
+                    "rows_min": slot.rows_min,
                 },
             },
             "create_slot",
@@ -102,11 +102,12 @@ class Slots:
             for uuid in uuids
         ]
         await self._client.repeatable(
-            texts.fill_text(slot.kind, slot.label),
+            texts.fill_text(slot.kind),
             {
                 "group_id": slot.ref.group_id,
                 "key": slot.key,
                 "serial": slot.serial,
+                "label": slot.label,
                 "column": slot.spec.slot,
                 "rows": rows,
             },
@@ -142,12 +143,26 @@ class Slots:
         await self._client.repeatable(texts.DROP_SLOT, this, "drop_slot", deadline)
 
     async def semantic(self, slot: VectorSlot, query: SemanticQuery, deadline: Deadline) -> SlotRead:
-        filtered = query.filter != NO_FILTER
-        per_hit = FOUND_PER_FILTERED_HIT if filtered else FOUND_PER_HIT
-        asked = min(max(FOUND_MIN, per_hit * query.limit), FOUND_MAX)
+        """Nearly all facts hold at the present, so that few have to be asked for at first."""
+        few, many = (
+            min(max(FOUND_MIN, per_hit * query.limit), FOUND_MAX)
+            for per_hit in (FOUND_PER_HIT, FOUND_PER_FILTERED_HIT)
+        )
+        match narrowing(query.kind, query.filter):
+            case Narrowing.NOTHING:
+                return await self._search(slot, query, few, deadline)
+            case Narrowing.HOLDING:
+                read = await self._search(slot, query, few, deadline)
+                return read if read.enough else await self._search(slot, query, many, deadline)
+            case Narrowing.ANY:
+                return await self._search(slot, query, many, deadline)
+
+    async def _search(
+        self, slot: VectorSlot, query: SemanticQuery, asked: int, deadline: Deadline
+    ) -> SlotRead:
         try:
             ((found, of_index, tail, gone, values, fence_values),) = await self._client.read(
-                texts.search_text(slot.kind, filtered=filtered),
+                texts.search_text(slot.kind, narrowing(query.kind, query.filter)),
                 {
                     "group_id": slot.ref.group_id,
                     "kind": slot.kind,
@@ -160,7 +175,7 @@ class Slots:
                     "dimension": query.vector.size,
                     "since": slot.progress.complete_version,
                     "tail_max": TAIL_ROWS_MAX + 1,
-                    **(filter_parameters(query.kind, query.filter) if filtered else {}),
+                    **narrowing_parameters(query.kind, query.filter),
                 },
                 "semantic_in_slot",
                 deadline,
@@ -205,12 +220,13 @@ def index_of(slot: VectorSlot) -> str:
 
 
 def _slot(values: Sequence[Any]) -> VectorSlot:
-    group_id, space, kind, model, dimension, revision, column, version, uuid, caught_up, serial = values
+    stored = dict(zip(texts.SLOT_COLUMNS, values, strict=True))
     return VectorSlot(
-        GroupRef(group_id, space),
-        Kind(kind),
-        EmbeddingSpec(model, dimension, revision, column),
-        SlotProgress(version, uuid),
-        caught_up,
-        serial,
+        ref=GroupRef(stored["group_id"], stored["space"]),
+        kind=Kind(stored["kind"]),
+        spec=EmbeddingSpec(stored["model"], stored["dimension"], stored["revision"], stored["property"]),
+        progress=SlotProgress(stored["version"], stored["uuid"]),
+        caught_up=stored["caught_up"],
+        serial=stored["serial"],
+        rows_min=stored["rows_min"],
     )

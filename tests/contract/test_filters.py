@@ -18,10 +18,10 @@ from hypothesis import HealthCheck, given, note, settings
 
 from drivers.contract import ShardDriver
 from drivers.fence import Fence, FenceState, GroupRef
-from drivers.filters import matches
+from drivers.filters import RowFilter, matches
 from drivers.graph_model import TEXT_KINDS, AnyTextRow, Fact, Kind, TextRow, Vector
 from drivers.row_key import RowKey
-from drivers.search_reads import ExpandQuery, KeywordQuery, SemanticQuery
+from drivers.search_reads import ExpandQuery, KeywordQuery, MatchingQuery, SemanticQuery
 from tests.contract.filter_worlds import ENTITIES, Question, World, worlds
 from tests.contract.rows import vector
 from tests.contract.tenant import Tenant, soon
@@ -120,6 +120,13 @@ async def test_engines_filter_as_brute_force_does(driver: ShardDriver, world: Wo
         passing = _passing(stored, written.history, question)
         await _semantic_is_right(asked, passing, vectors, question)
         await _keyword_is_right(asked, stored, passing, question)
+        await _matching_is_right(asked, stored, passing, question)
+        if question.kind is Kind.FACT and question.filter.as_of is not None:
+            # Asked so often that it has a condition of its own.
+            held = replace(question, filter=RowFilter(as_of=question.filter.as_of))
+            holding = _passing(stored, written.history, held)
+            await _semantic_is_right(asked, holding, vectors, held)
+            await _matching_is_right(asked, stored, holding, held)
         if question.kind is Kind.FACT:
             await _expand_is_right(asked, passing, question)
 
@@ -194,6 +201,29 @@ async def _keyword_is_right(
         term: sum(has(row, term) for rows in stored for row in rows.values()) for term in question.terms
     }
     _cases["keyword"] += 1
+
+
+async def _matching_is_right(
+    asked: Sequence[Tenant], stored: Stored, passing: Mapping[RowKey, AnyTextRow], question: Question
+) -> None:
+    expected = {
+        (key, row.term_count, row.terms, key in passing)
+        for rows in stored
+        for key, row in rows.items()
+        if not set(question.terms).isdisjoint(row.terms.split(" "))
+    }
+    read = await asked[0].driver.matching(
+        [tenant.ref for tenant in asked],
+        MatchingQuery(question.kind, question.terms, question.filter),
+        soon(),
+    )
+    found = read.rows
+    assert found is not None
+    keys = list(map(RowKey, found.group_ids, found.uuids))
+    passes = [True] * len(keys) if found.passing is None else found.passing
+    assert len(keys) == len(expected)
+    assert set(zip(keys, found.term_counts, found.terms, passes, strict=True)) == expected
+    _cases["matching"] += 1
 
 
 async def _expand_is_right(

@@ -256,7 +256,7 @@ async def test_all_rows_that_match_come_as_columns(open_tenant: OpenTenant) -> N
         await tenant.write(*(row for key, row in rows.items() if key.group_id == tenant.ref.group_id))
     asked = [tenant.ref for tenant in tenants[1:]]
     expected = {
-        (key.group_id, key.uuid, known.term_count, known.terms, "Sweet" in row.labels)
+        (key.group_id, key.uuid, known.term_count, known.terms, "Sweet" in row.labels)  # pyright: ignore[reportAttributeAccessIssue]
         for key, row in rows.items()
         if key.group_id != tenants[0].ref.group_id and "apple" in row.name
         for known in (analysed(row),)
