@@ -8,7 +8,7 @@ merging afterwards would rank each shard's best row first, whatever it is worth.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from math import fsum, isfinite
+from math import isfinite
 
 from drivers.row_key import RowKey
 from drivers.search_reads import ScoredRow
@@ -79,7 +79,9 @@ def weighted_rrf(
     """
     if not (isfinite(k) and k >= 0):
         raise ValueError(f"k {k} of reciprocal rank fusion is not a finite number of 0 or more")
-    found: dict[RowKey, dict[Method, int]] = {}
+    scores: dict[RowKey, float] = {}
+    ranks: dict[RowKey, dict[Method, int]] = {}
+    # In one order, whatever that of the arguments: sums of floats depend on it.
     for method in sorted(rankings):
         weight = weights.get(method)
         if weight is None or not (isfinite(weight) and weight >= 0):
@@ -87,16 +89,14 @@ def weighted_rrf(
         if weight == 0:
             continue
         for rank, key in enumerate(rankings[method], start=1):
-            ranks = found.setdefault(key, {})
-            if method in ranks:
+            of_row = ranks.get(key)
+            if of_row is None:
+                ranks[key] = {method: rank}
+                scores[key] = weight / (k + rank)
+            elif method in of_row:
                 raise ValueError(f"{key} is in the {method} ranking twice; merge the shards' lists first")
-            ranks[method] = rank
-    hits = [
-        FusedHit(
-            key,
-            round(fsum(weights[method] / (k + rank) for method, rank in ranks.items()), FUSED_DECIMALS),
-            ranks,
-        )
-        for key, ranks in found.items()
-    ]
-    return sorted(hits, key=lambda hit: (-hit.score, hit.key.group_id, hit.key.uuid))
+            else:
+                of_row[method] = rank
+                scores[key] += weight / (k + rank)
+    ordered = sorted((-round(score, FUSED_DECIMALS), key) for key, score in scores.items())
+    return [FusedHit(key, -score, ranks[key]) for score, key in ordered]

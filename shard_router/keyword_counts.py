@@ -111,19 +111,31 @@ def _counts(texts: Sequence[str], query_terms: Mapping[str, int]) -> Generator[N
     place_of = {term: place for place, term in enumerate(query_terms)}
     place_of[_END_OF_ROW] = len(place_of)
     counts = np.zeros(len(texts) * len(query_terms), np.int64)
-    row, room = 0, STEP_CHARS
-    pieces: list[str] = []
-    for text in texts:
-        for piece in (text,) if len(text) <= STEP_CHARS else _pieces(text):
-            if room <= 0:
-                row = _add(counts, pieces, place_of, row)
-                pieces, room = [], STEP_CHARS
-                yield
-            pieces.append(piece)
-            room -= len(piece) + ROW_CHARS
-        pieces.append(_END_OF_ROW)
-    _add(counts, pieces, place_of, row)
+    row = 0
+    for place, pieces in enumerate(_steps(texts)):
+        if place:
+            yield
+        row = _add(counts, pieces, place_of, row)
     return counts.reshape(len(texts), len(query_terms))
+
+
+def _steps(texts: Sequence[str]) -> Iterator[list[str]]:
+    """The texts, each followed by _END_OF_ROW, in parts of about STEP_CHARS. Rows that fit into one are not
+    looked at one by one: there may be thousands."""
+    if not texts:
+        return
+    chars = np.fromiter(map(len, texts), np.int64, len(texts)) + ROW_CHARS
+    step_of = np.cumsum(chars) // STEP_CHARS
+    starts = np.flatnonzero(np.diff(step_of, prepend=-1)).tolist()
+    for start, end in zip(starts, [*starts[1:], len(texts)], strict=True):
+        rows = texts[start:end]
+        if chars[start:end].max() <= STEP_CHARS:
+            yield [f" {_END_OF_ROW} ".join(rows), _END_OF_ROW]
+            continue
+        for row in rows:
+            pieces = list(_pieces(row))
+            yield from ([piece] for piece in pieces[:-1])
+            yield [pieces[-1], _END_OF_ROW]
 
 
 def _add(counts: Integers, pieces: Sequence[str], place_of: Mapping[str, int], row: int) -> int:

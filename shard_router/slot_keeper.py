@@ -171,7 +171,8 @@ class SlotKeeper:
             case SlotStep.CREATE if slot is not None:
                 return await self._fill(shard_id, known, await self._create(shard_id, known, slot))
             case SlotStep.CREATE if fence is not None and len(known.slots) < self._policy.slots_max:
-                new = VectorSlot(ref, kind, fence.embeddings[kind])
+                rows_min = self._policy.rows_min[known.engine]
+                new = VectorSlot(ref, kind, fence.embeddings[kind], rows_min=rows_min)
                 return await self._fill(shard_id, known, await self._create(shard_id, known, new))
             case SlotStep.FILL if slot is not None:
                 return await self._fill(shard_id, known, slot)

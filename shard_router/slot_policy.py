@@ -18,9 +18,10 @@ class SlotPolicy:
     rows_min: Mapping[Engine, int] = field(default_factory=lambda: ROWS_MIN)
     """Rows of one kind in one group."""
     keep_share: float = 0.5
-    """Of rows_min: a slot stays until its group has fewer, so that one at the limit does not come and go."""
+    """Of the rows_min that a slot was made with: it stays until its group has fewer, so that one at the limit
+    does not come and go."""
     slots_max: int = 64
-    """In one shard. Further groups are scanned."""
+    """In one shard. Further groups are scanned. 0: all are, and slots that are there go."""
 
 
 class SlotStep(StrEnum):
@@ -46,7 +47,7 @@ def next_step(
         return SlotStep.CREATE if large else SlotStep.NOTHING
     if fence is None or not fence.owns:
         return SlotStep.DROP
-    if not slot.fits(fence) or _rows(fence, kind) < rows_min * policy.keep_share:
+    if not policy.slots_max or not slot.fits(fence) or _rows(fence, kind) < slot.rows_min * policy.keep_share:
         return SlotStep.DROP
     if slot.progress == SlotProgress():
         # Whoever made it may not have come to its index.

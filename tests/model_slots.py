@@ -18,13 +18,19 @@ class ModelSlots:
     def __init__(self) -> None:
         self._slots: dict[str, VectorSlot] = {}
         self._vectors: dict[str, dict[str, Vector]] = {}
+        self._made = 0
 
     def list(self) -> list[VectorSlot]:
         return list(self._slots.values())
 
     def create(self, slot: VectorSlot) -> VectorSlot:
-        self._vectors.setdefault(slot.key, {})
-        return self._slots.setdefault(slot.key, replace(slot, progress=SlotProgress(), caught_up=False))
+        if slot.key not in self._slots:
+            self._made += 1
+            self._slots[slot.key] = replace(
+                slot, progress=SlotProgress(), caught_up=False, serial=str(self._made)
+            )
+            self._vectors[slot.key] = {}
+        return self._slots[slot.key]
 
     def backlog(self, group: GroupState, slot: VectorSlot, limit: int) -> SlotBacklog:
         if group.fence is None:
@@ -46,6 +52,8 @@ class ModelSlots:
 
     def fill(self, group: GroupState, slot: VectorSlot, uuids: Sequence[str]) -> None:
         assert len(uuids) <= FILL_ROWS, len(uuids)
+        if self._stored(slot) is None:
+            return
         held = self._vectors[slot.key]
         for uuid in uuids:
             vector = vector_of(group, slot.kind, uuid) if (slot.kind, uuid) in group.rows else None
@@ -55,7 +63,7 @@ class ModelSlots:
                 held[uuid] = vector
 
     def advance(self, slot: VectorSlot, backlog: SlotBacklog) -> VectorSlot | None:
-        stored = self._slots.get(slot.key)
+        stored = self._stored(slot)
         if stored is None:
             return None
         progress = max(stored.progress, backlog.reaches, key=_place)
@@ -64,15 +72,15 @@ class ModelSlots:
         return self._slots[slot.key]
 
     def drop(self, slot: VectorSlot) -> None:
-        self._slots.pop(slot.key, None)
-        self._vectors.pop(slot.key, None)
+        if self._stored(slot) is not None:
+            del self._slots[slot.key], self._vectors[slot.key]
 
     def search(self, group: GroupState, slot: VectorSlot, query: SemanticQuery) -> SlotRead:
-        stored = self._slots.get(slot.key)
+        stored = self._stored(slot)
         since = slot.progress.complete_version
         tail = {u for (kind, u), row in group.rows.items() if kind == slot.kind and row.version > since}
         gone = {uuid for uuid, version in _tombstones(group, slot.kind) if version > since}
-        if stored is None or stored.spec != slot.spec or max(len(tail), len(gone)) > TAIL_ROWS_MAX:
+        if stored is None or not slot.fits(group.fence) or max(len(tail), len(gone)) > TAIL_ROWS_MAX:
             return SlotRead((), group.fence, enough=False)
         vectors = {u: v for u, v in self._vectors[slot.key].items() if u not in tail | gone}
         for uuid in tail:
@@ -86,6 +94,10 @@ class ModelSlots:
         ]
         hits = sorted((h for h in hits if h.score >= query.score_min), key=lambda h: (-h.score, h.key))
         return SlotRead(tuple(hits[: query.limit]), group.fence, enough=True, progress=stored.progress)
+
+    def _stored(self, slot: VectorSlot) -> VectorSlot | None:
+        stored = self._slots.get(slot.key)
+        return stored if stored is not None and stored.serial == slot.serial else None
 
 
 def _place(progress: SlotProgress) -> tuple[int, bool, str]:

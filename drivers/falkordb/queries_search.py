@@ -11,7 +11,7 @@ all filters but the one that is asked most often, so that the engine's plan cach
 
 from functools import cache
 
-from drivers.falkordb.conditions import condition, narrowed
+from drivers.falkordb.conditions import condition, less, narrowed
 from drivers.falkordb.queries import FENCES_OF_GROUPS, OWNING, match_by, tagged, union
 from drivers.filter_parameters import Narrowing
 from drivers.graph_model import EDGE_KINDS, Kind
@@ -138,11 +138,12 @@ UNWIND found AS n
     return union((edges, FENCES_OF_GROUPS))
 
 
+_BEGINS = less("$after", "n.valid_at")
 _CHANGES = f"""MATCH (f:_Fence) WHERE f.group_id IN $groups AND {OWNING}
 WITH f.group_id AS g
 MATCH {match_by(Kind.FACT, "group_id: g")}
-WHERE n.valid_at > $after OR (n.invalid_at > $after AND n.invalid_at < $never)
-WITH g, min(CASE WHEN n.valid_at > $after THEN n.valid_at ELSE n.invalid_at END) AS at
+WHERE {_BEGINS} OR (n.invalid_at <> $never AND {less("$after", "n.invalid_at")})
+WITH g, min(CASE WHEN {_BEGINS} THEN n.valid_at ELSE n.invalid_at END) AS at
 {tagged(CHANGE, "g, at")}"""
 NEXT_VALIDITY_CHANGE = union((_CHANGES, FENCES_OF_GROUPS))
 """Parameters: groups, after, never (OPEN_END). A fact ends after it begins, so a beginning that is still to

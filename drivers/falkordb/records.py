@@ -39,7 +39,8 @@ def plain(cell: Cell) -> Any:
     if kind in _STRING_OR_INTEGER:
         return value
     if kind == _ARRAY:
-        return [plain(item) for item in value]
+        # Without a call for what most items are: columns of thousands.
+        return [item[1] if item[0] in _STRING_OR_INTEGER else plain(item) for item in value]
     if kind == _NULL:
         return None
     if kind == _VECTOR:

@@ -73,8 +73,8 @@ def drop_text(index: str) -> str:
 
 @cache
 def empty_text(label: str) -> str:
-    """Parameter: limit. Answers how many nodes are gone. With a parameter for the label the server would look at
-    all nodes."""
+    """Parameter: limit. Answers how many nodes are gone. With a parameter for the label the server would look
+    at all nodes."""
     return f"{PREFIX}\nMATCH (s:{label}) WITH s LIMIT $p.limit DELETE s RETURN count(*)"
 
 

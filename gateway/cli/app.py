@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from gateway.cli.bench.peer import peer
+from gateway.cli.bench.search import search
 from gateway.cli.bench.write import write
 from gateway.cli.config import config
 from gateway.cli.demo import demo
@@ -34,6 +35,7 @@ app.command("eval")(evaluate)
 bench = typer.Typer(no_args_is_help=True, help="Measure what this machine does.")
 bench.command()(write)
 bench.command()(peer)
+bench.command()(search)
 
 app.add_typer(bench, name="bench")
 

@@ -148,3 +148,41 @@ async def test_a_dropped_slot_says_that_it_is_not_enough(open_tenant: OpenTenant
     assert slot.key not in {other.key for other in await tenant.driver.list_slots(soon())}
     backlog = await tenant.driver.slot_backlog(slot, 5, soon())
     assert await tenant.driver.advance_slot(slot, backlog, soon()) is None
+
+
+async def test_who_is_late_does_nothing_to_a_new_slot(open_tenant: OpenTenant) -> None:
+    """A slot is dropped and made anew; who still knows the old one neither fills nor advances nor drops the
+    new one, and is told to scan, though the new one has taken in nothing yet."""
+    rng = np.random.default_rng(6)
+    tenant = await open_tenant()
+    await tenant.write(*(entity("e", at=at, embedding=random_vector(rng, DIMENSION)) for at in uuids(9)))
+    driver, query = tenant.driver, SemanticQuery(Kind.ENTITY, random_vector(rng, DIMENSION), 5)
+    first = await _slot(tenant, Kind.ENTITY)
+    backlog = await driver.slot_backlog(first, 50, soon())
+    old = await _filled(driver, first)
+    await driver.drop_slot(old, schema_time())
+    new = await _slot(tenant, Kind.ENTITY)
+    try:
+        assert not (await driver.semantic_in_slot(old, query, soon())).enough
+        await driver.fill_slot(old, backlog.uuids[: driver.slot_fill_rows], soon())
+        assert await driver.advance_slot(old, backlog, soon()) is None
+        await driver.drop_slot(old, schema_time())
+        assert new in await driver.list_slots(soon())
+        new = await _filled(driver, new)
+        await _agrees(tenant, new, query.vector)
+    finally:
+        await driver.drop_slot(new, schema_time())
+
+
+async def test_a_slot_of_vectors_that_the_group_no_longer_has_is_not_enough(open_tenant: OpenTenant) -> None:
+    """Another model of the same dimension: distances to its vectors mean nothing."""
+    rng = np.random.default_rng(7)
+    tenant = await open_tenant()
+    await tenant.write(*(entity("e", at=at, embedding=random_vector(rng, DIMENSION)) for at in uuids(9)))
+    slot = await _filled(tenant.driver, await _slot(tenant, Kind.ENTITY))
+    query = SemanticQuery(Kind.ENTITY, random_vector(rng, DIMENSION), 5)
+    try:
+        older = replace(slot, spec=replace(slot.spec, revision="older"))
+        assert not (await tenant.driver.semantic_in_slot(older, query, soon())).enough
+    finally:
+        await tenant.driver.drop_slot(slot, schema_time())

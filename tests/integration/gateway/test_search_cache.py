@@ -204,9 +204,10 @@ async def test_a_fact_that_ends_is_not_found_after_its_end(client: Client, other
     assert (False, "EXPIRED") in seen
 
 
-async def test_a_kept_answer_is_the_answer(client: Client, other: Other) -> None:
+@pytest.mark.parametrize("engine", ["FALKORDB", "NEO4J"])
+async def test_a_kept_answer_is_the_answer(client: Client, other: Other, engine: str) -> None:
     """But for its timings and what it says of itself; versions that a caller asks for are checked on it."""
-    group_id = await group_on(client, "FALKORDB")
+    group_id = await group_on(client, engine)
     await write(client, group_id)
     request = entities(group_id, method="SEMANTIC")
     made, kept = [await other.stubs.search.Search(request) for _ in range(2)]

@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
-from drivers.errors import ShardUnavailable
+from drivers.errors import EngineRefused, ShardUnavailable
 from drivers.fence import Engine, Fence, FenceState, GroupRef
 from drivers.graph_model import Kind
+from drivers.vector_slots import SlotProgress, VectorSlot
 from shard_router.slot_keeper import SlotKeeper
 from shard_router.slot_policy import SlotPolicy
 from tests.contract.rows import entity, random_vector, uuids
@@ -19,6 +21,21 @@ from tests.model_driver import ModelDriver
 
 POLICY = SlotPolicy(rows_min={Engine.FALKORDB: 40, Engine.NEO4J: 40}, keep_share=0.5, slots_max=2)
 KEY = ("g", Kind.ENTITY)
+
+
+class Refusing(ModelDriver):
+    """Makes no slot for one group."""
+
+    def __init__(self, group_id: str) -> None:
+        super().__init__("s")
+        self.refused = 0
+        self._group_id = group_id
+
+    async def create_slot(self, slot: VectorSlot, deadline: Deadline) -> VectorSlot:
+        if slot.ref.group_id == self._group_id:
+            self.refused += 1
+            raise EngineRefused("s", "no such index")
+        return await super().create_slot(slot, deadline)
 
 
 class OneShard:
@@ -91,8 +108,8 @@ async def _until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0)
 
 
-def _complete(keeper: SlotKeeper, version: int) -> bool:
-    slot = keeper.slots_of("s").get(KEY)
+def _complete(keeper: SlotKeeper, version: int, group_id: str = "g") -> bool:
+    slot = keeper.slots_of("s").get((group_id, Kind.ENTITY))
     return slot is not None and slot.caught_up and slot.progress.complete_version == version
 
 
@@ -162,3 +179,62 @@ async def test_it_outlives_an_outage(fleet: OneShard, keeper: SlotKeeper, tenant
     fleet.away = False
     keeper.note("s", [await tenant.fence()])
     await _until(lambda: _complete(keeper, 1))
+
+
+async def test_a_slot_that_cannot_be_made_starves_no_other() -> None:
+    """One group's slot is refused at each attempt; the group after it is served all the same."""
+    driver = Refusing("a")
+    tenants: dict[str, Tenant] = {}
+    for group_id in ("a", "b"):
+        await driver.create_fence(Fence(group_id, 1, FenceState.OPEN), soon())
+        tenants[group_id] = Tenant(driver, GroupRef(group_id))
+        await _grow(tenants[group_id], 40)
+    keeper = _keeper(OneShard(driver))
+    keeper.note("s", [await tenant.fence() for tenant in tenants.values()])
+    keeper.start()
+    try:
+        await _until(
+            lambda: (slot := keeper.slots_of("s").get(("b", Kind.ENTITY))) is not None and slot.caught_up
+        )
+    finally:
+        await keeper.close()
+    assert driver.refused
+
+
+async def test_a_shard_that_has_all_its_slots_is_left_alone() -> None:
+    """Searches in one large group more begin no rounds: the group is scanned."""
+    driver = ModelDriver("s")
+    keeper = _keeper(OneShard(driver))
+    fences: list[Fence] = []
+    for group_id in ("a", "b", "c"):
+        await driver.create_fence(Fence(group_id, 1, FenceState.OPEN), soon())
+        tenant = Tenant(driver, GroupRef(group_id))
+        await _grow(tenant, 40)
+        fences.append(await tenant.fence())
+    keeper.note("s", fences[: POLICY.slots_max])
+    keeper.start()
+    try:
+        await _until(lambda: len(keeper.slots_of("s")) == POLICY.slots_max)
+        keeper.note("s", fences)
+        assert not keeper._shards["s"].noted
+    finally:
+        await keeper.close()
+
+
+async def test_what_a_search_saw_of_a_slot_is_kept_if_it_is_further(
+    keeper: SlotKeeper, tenant: Tenant
+) -> None:
+    """Not what an older search saw, nor of a slot that has been dropped since."""
+    await _grow(tenant, 40)
+    keeper.note("s", [await tenant.fence()])
+    await _until(lambda: _complete(keeper, 1))
+    await keeper.close()
+    slot = keeper.slots_of("s")[KEY]
+    for of, seen, left in (
+        (slot, SlotProgress(7), 7),
+        (slot, SlotProgress(8, "u"), 7),
+        (replace(slot, serial="another"), SlotProgress(9), 7),
+    ):
+        keeper.searched("s", of, seen)
+        assert keeper.slots_of("s")[KEY].progress.complete_version == left
+        assert keeper.slots_of("s")[KEY].serial == slot.serial

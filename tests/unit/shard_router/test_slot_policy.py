@@ -18,7 +18,7 @@ def fence(rows: int, version: int = 9, state: FenceState = FenceState.OPEN) -> F
 
 
 def slot(version: int = 9, uuid: str = "", caught_up: bool = True) -> VectorSlot:
-    return VectorSlot(GroupRef("g"), Kind.FACT, SPEC, SlotProgress(version, uuid), caught_up)
+    return VectorSlot(GroupRef("g"), Kind.FACT, SPEC, SlotProgress(version, uuid), caught_up, rows_min=100)
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,8 @@ def slot(version: int = 9, uuid: str = "", caught_up: bool = True) -> VectorSlot
         (fence(100), slot(), SlotStep.NOTHING),
         (fence(100), slot(8), SlotStep.FILL),
         (fence(100), slot(9, "u"), SlotStep.FILL),
+        (fence(100), slot(0, caught_up=False), SlotStep.CREATE),
+        (fence(100), replace(slot(), spec=replace(SPEC, dimension=0)), SlotStep.DROP),
         (fence(100), slot(caught_up=False), SlotStep.FILL),
         (fence(50), slot(), SlotStep.NOTHING),
         (fence(49), slot(), SlotStep.DROP),
@@ -42,5 +44,14 @@ def slot(version: int = 9, uuid: str = "", caught_up: bool = True) -> VectorSlot
 )
 def test_the_step_that_a_slot_needs(found: Fence | None, held: VectorSlot | None, step: SlotStep) -> None:
     """Slots come at the limit and go at half of it, follow the group's versions, and never outlive the group
-    or its model."""
+    or its model; what was begun is brought to its end, a slot without its index and one half dropped."""
     assert next_step(found, Kind.FACT, held, POLICY, Engine.FALKORDB) is step
+
+
+def test_gateways_with_other_limits_leave_a_slot_to_its_own() -> None:
+    """A slot goes by the limit that it was made with; one of a gateway that wants none goes at once."""
+    made = replace(slot(), rows_min=10)
+    assert next_step(fence(5), Kind.FACT, made, POLICY, Engine.FALKORDB) is SlotStep.NOTHING
+    assert next_step(fence(4), Kind.FACT, made, POLICY, Engine.FALKORDB) is SlotStep.DROP
+    off = replace(POLICY, slots_max=0)
+    assert next_step(fence(500), Kind.FACT, slot(), off, Engine.FALKORDB) is SlotStep.DROP

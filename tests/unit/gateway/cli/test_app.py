@@ -37,6 +37,7 @@ async def test_help_names_every_command(tmp_path: Path, arguments: list[str]) ->
         (["demo"], ["--json"]),
         (["bench", "write"], ["--engine", "--json"]),
         (["bench", "peer"], ["--engine", "--entities", "--facts", "--json"]),
+        (["bench", "search"], ["--engine", "--sizes", "--shards", "--groups", "--parts", "--json"]),
     ],
 )
 async def test_every_command_explains_its_options(

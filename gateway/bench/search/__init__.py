@@ -1,0 +1,1 @@
+"""How long searches take beside the engine calls that they consist of, and what grows with what."""
