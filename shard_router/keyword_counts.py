@@ -52,7 +52,7 @@ class CountedRows:
         return CountedRows(
             self.groups,
             self.group_of[places],
-            [self.uuids[place] for place in places],
+            [self.uuids[place] for place in places.tolist()],
             self.lengths[places],
             self.counts[places],
         )

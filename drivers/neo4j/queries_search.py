@@ -92,15 +92,21 @@ RETURN hits, complete, frequencies, fences"""
 
 
 @cache
-def matching_text(kind: Kind, narrowing: Narrowing) -> str:
-    """Parameters: index, query, rows_max, tokens_max, groups. One record: [whether the bounds hold, rows as
-    [group_id, uuid, term_count, terms, passes], fences]."""
-    passes = narrowed(kind, narrowing)
-    passing = f"CASE WHEN {passes} THEN true ELSE false END" if passes else "true"
+def matching_text(kind: Kind, narrowing: Narrowing, *, several: bool) -> str:
+    """Parameters: index, query, rows_max, tokens_max, groups. One record: whether the bounds hold, rows as
+    [uuid, term_count, terms, group_id if they are `several`, whether it passes if they are narrowed], fences.
+
+    A row costs 1 us and each of its values 2.
+    """
+    values = ["n.uuid", "n.term_count", "n.terms"]
+    if several:
+        values.append("n.group_id")
+    if passes := narrowed(kind, narrowing):
+        values.append(f"CASE WHEN {passes} THEN true ELSE false END")
     return f"""{PREFIX}
 CALL () {{
   CALL {_search(kind)}($p.index, $p.query, {{limit: $p.rows_max}}) YIELD {_found(kind)} AS n
-  WITH collect([n.group_id, n.uuid, n.term_count, n.terms, {passing}]) AS rows, sum(n.term_count) AS tokens
+  WITH collect([{", ".join(values)}]) AS rows, sum(n.term_count) AS tokens
   RETURN rows, size(rows) < $p.rows_max AND tokens <= $p.tokens_max AS fit
 }}
 {fences_of_groups("rows, fit")}

@@ -282,11 +282,11 @@ def _searches(example: ExampleGroup) -> Iterator[QueryShape]:
 
 def _matching(example: ExampleGroup) -> Iterator[QueryShape]:
     group_id = example.ref.group_id
-    for kind, (part, narrowing, narrowed) in _narrowed_kinds():
+    for (kind, (part, narrowing, narrowed)), several in product(_narrowed_kinds(), (False, True)):
         wanted = " OR ".join(f'terms:"{term}"' for term in example.terms(kind))
         yield QueryShape(
-            name=_named("matching", kind, part),
-            text=queries_search.matching_text(kind, narrowing),
+            name=_named("matching", kind, "several" * several, part),
+            text=queries_search.matching_text(kind, narrowing, several=several),
             parameters={
                 "index": FULLTEXT_NAME[kind],
                 "query": f"(group_key:{group_key(group_id)})^0 AND ({wanted})",

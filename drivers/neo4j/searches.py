@@ -147,12 +147,13 @@ class Searches:
             return MatchingRead(NO_ROWS_MATCH, await self._fences.read_fences(refs, deadline))
         wanted = " OR ".join(f'terms:"{term}"' for term in query.terms)
         filtered = query.filter != NO_FILTER
+        several = len({ref.group_id for ref in refs}) > 1
         fences: dict[str, Fence] = {}
         rows: list[Sequence[Any]] = []
         fits = True
         for some in batched(sorted({ref.group_id for ref in refs}), _CLAUSES_MAX - len(query.terms)):
             ((fit, found, found_fences),) = await self._client.read(
-                matching_text(query.kind, narrowing(query.kind, query.filter)),
+                matching_text(query.kind, narrowing(query.kind, query.filter), several=several),
                 {
                     "index": FULLTEXT_NAME[query.kind],
                     "query": f"{_scope(some)} AND ({wanted})",
@@ -168,11 +169,14 @@ class Searches:
             # A row that is being deleted may lack properties already.
             rows += (row for row in found if None not in row)
             fits = fits and fit
-        if not fits or len(rows) > query.rows_max or sum(row[2] for row in rows) > query.tokens_max:
+        if not fits or len(rows) > query.rows_max or sum(row[1] for row in rows) > query.tokens_max:
             return MatchingRead(None, fences)
-        groups, uuids, term_counts, terms, passing = zip(*rows, strict=True) if rows else ((),) * 5
+        if not rows:
+            return MatchingRead(NO_ROWS_MATCH, fences)
+        uuids, term_counts, terms, *others = zip(*rows, strict=True)
+        groups = others[0] if several else [refs[0].group_id] * len(rows)
         return MatchingRead(
-            MatchingRows(groups, uuids, term_counts, terms, passing if filtered else None), fences
+            MatchingRows(groups, uuids, term_counts, terms, others[-1] if filtered else None), fences
         )
 
     async def expand(self, queries: Sequence[ExpandQuery], deadline: Deadline) -> ExpandRead:
