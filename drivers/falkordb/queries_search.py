@@ -110,7 +110,7 @@ WITH {", ".join(columns)}, size(uuids) < $rows_max AND tokens <= $tokens_max AS 
 
 
 @cache
-def expand_text(along: Kind, origin: Kind, *, filtered: bool, far_filtered: bool) -> str:
+def expand_text(along: Kind, origin: Kind, narrowing: Narrowing, *, far_filtered: bool) -> str:
     """Parameters: groups, frontier ({group, keys, edges_max, all_max}); `far_filtered` also those of
     far_parameters. The last value of an edge tells whether a bound left edges of its group out. Work grows
     with the edges of the named nodes alone."""
@@ -121,7 +121,8 @@ def expand_text(along: Kind, origin: Kind, *, filtered: bool, far_filtered: bool
         hanging = f"""MATCH (x:{LABEL[origin]} {{pk: key}})-[e:{LABEL[along]}]-(n)
 WITH g, most, all_max, place, e, n WHERE {far}
 WITH g, most, all_max, place, e AS n"""
-    keep = f"\nWITH g, most, all_max, place, n WHERE {condition(along)}" if filtered else ""
+    passes = narrowed(along, narrowing)
+    keep = passes and f"\nWITH g, most, all_max, place, n WHERE {passes}"
     edges = f"""UNWIND $frontier AS part
 MATCH (f:_Fence {{group_id: part.group}}) WHERE {OWNING}
 UNWIND range(0, size(part.keys) - 1) AS place

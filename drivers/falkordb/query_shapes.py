@@ -262,21 +262,20 @@ def _matching(example: ExampleGroup) -> Iterator[QueryShape]:
 
 def _expansions(example: ExampleGroup) -> Iterable[QueryShape]:
     group_id = example.ref.group_id
-    for along, filtered, far_filtered in product(EXPANDED_KINDS, (False, True), (False, True)):
-        for origin in dict.fromkeys(ENDPOINT_KINDS[along]):
+    for along, far_filtered in product(EXPANDED_KINDS, (False, True)):
+        origins = dict.fromkeys(ENDPOINT_KINDS[along])
+        for origin, (part, narrowing, narrowed) in product(origins, _narrowings(along)):
             far = far_parameters(far_kind(along, origin), NO_FILTER) if far_filtered else {}
-            part: Mapping[str, Parameter] = {
+            frontier: Mapping[str, Parameter] = {
                 "group": group_id,
                 "keys": [pk(group_id, uuid) for uuid in example.uuids(origin)],
                 "edges_max": _LIMIT,
                 "all_max": _LIMIT,
             }
             yield QueryShape(
-                name=_named(
-                    "expand", along, f"from-{origin}", "filtered" * filtered, "far-filtered" * far_filtered
-                ),
-                text=queries_search.expand_text(along, origin, filtered=filtered, far_filtered=far_filtered),
-                parameters={"groups": [group_id], "frontier": [part], **_filter(along, filtered), **far},
+                name=_named("expand", along, f"from-{origin}", part, "far-filtered" * far_filtered),
+                text=queries_search.expand_text(along, origin, narrowing, far_filtered=far_filtered),
+                parameters={"groups": [group_id], "frontier": [frontier], **narrowed, **far},
                 indexes=(FENCE, _range(origin, "pk")),
             )
 

@@ -343,13 +343,13 @@ async def expand(
                 }
                 for query in queries
             ],
-            **_filter(place.along, place.filter),
+            **narrowing_parameters(place.along, place.filter),
         }
         far_filtered = place.far_filter != NO_FILTER
         if far_filtered:
             parameters |= far_parameters(far_kind(place.along, place.origin), place.far_filter)
         text = texts.expand_text(
-            place.along, place.origin, filtered=place.filter != NO_FILTER, far_filtered=far_filtered
+            place.along, place.origin, narrowing(place.along, place.filter), far_filtered=far_filtered
         )
         return await client.read(place.graph, text, parameters, deadline, "an expansion")
 

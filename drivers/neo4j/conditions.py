@@ -21,15 +21,15 @@ def condition(kind: Kind, n: str = "n") -> str:
     return "\n  AND ".join(parts)
 
 
-def narrowed(kind: Kind, narrowing: Narrowing) -> str:
-    """A condition over the rows `n`; empty for Narrowing.NOTHING."""
+def narrowed(kind: Kind, narrowing: Narrowing, n: str = "n") -> str:
+    """Empty for Narrowing.NOTHING."""
     match narrowing:
         case Narrowing.NOTHING:
             return ""
         case Narrowing.HOLDING:
-            return "n.valid_at <= $p.f_as_of AND n.invalid_at > $p.f_as_of"
+            return f"{n}.valid_at <= $p.f_as_of AND {n}.invalid_at > $p.f_as_of"
         case Narrowing.ANY:
-            return condition(kind)
+            return condition(kind, n)
 
 
 def _labels(kind: Kind, n: str) -> list[str]:

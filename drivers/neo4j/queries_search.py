@@ -122,12 +122,13 @@ def _found(kind: Kind) -> str:
 
 
 @cache
-def expand_text(along: Kind, origin: Kind, *, filtered: bool, far_filtered: bool) -> str:
+def expand_text(along: Kind, origin: Kind, narrowing: Narrowing, *, far_filtered: bool) -> str:
     """Parameters: groups (maps of group_id and pks of nodes), limit per node, rows_max per group;
     `far_filtered` also those of far_parameters.
     One record per group: [group_id, edges as [place of the node in pks, [uuid, source_uuid, target_uuid]],
     fence or null]. Work grows with the edges of the named nodes alone."""
-    kept = [condition(along, "e")] if filtered else []
+    passes = narrowed(along, narrowing, "e")
+    kept = [passes] if passes else []
     if far_filtered:
         kept.append(condition(far_kind(along, origin), "far").replace("$p.f_", "$p.far_"))
     keep = f"\n    WITH e, far WHERE {'\n  AND '.join(kept)}" if kept else ""

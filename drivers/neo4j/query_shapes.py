@@ -302,20 +302,19 @@ def _matching(example: ExampleGroup) -> Iterator[QueryShape]:
 
 def _expansions(example: ExampleGroup) -> Iterator[QueryShape]:
     group_id = example.ref.group_id
-    for along, filtered, far_filtered in product(EXPANDED_KINDS, (False, True), (False, True)):
-        for origin in dict.fromkeys(ENDPOINT_KINDS[along]):
+    for along, far_filtered in product(EXPANDED_KINDS, (False, True)):
+        origins = dict.fromkeys(ENDPOINT_KINDS[along])
+        for origin, (part, narrowing, narrowed) in product(origins, _narrowings(along)):
             far = far_parameters(far_kind(along, origin), NO_FILTER) if far_filtered else {}
             keys = [pk(group_id, uuid) for uuid in example.uuids(origin)]
             yield QueryShape(
-                name=_named(
-                    "expand", along, f"from-{origin}", "filtered" * filtered, "far-filtered" * far_filtered
-                ),
-                text=queries_search.expand_text(along, origin, filtered=filtered, far_filtered=far_filtered),
+                name=_named("expand", along, f"from-{origin}", part, "far-filtered" * far_filtered),
+                text=queries_search.expand_text(along, origin, narrowing, far_filtered=far_filtered),
                 parameters={
                     "groups": [{"group_id": group_id, "pks": keys}],
                     "limit": _LIMIT,
                     "rows_max": _LIMIT,
-                    **_filter(along, filtered),
+                    **narrowed,
                     **far,
                 },
                 indexes=(_unique(origin), FENCE),

@@ -203,7 +203,7 @@ class Searches:
                 expand_text(
                     shape.along,
                     shape.origin,
-                    filtered=shape.filter != NO_FILTER,
+                    narrowing(shape.along, shape.filter),
                     far_filtered=far_filtered,
                 ),
                 {
@@ -217,7 +217,7 @@ class Searches:
                     # One more tells that there are more; and an edge may come from both of its ends.
                     "limit": shape.per_node_max + 1,
                     "rows_max": 2 * (shape.edges_max + 1) + nodes_max,
-                    **_filter(shape.along, shape.filter),
+                    **narrowing_parameters(shape.along, shape.filter),
                     **(far_parameters(far, shape.far_filter) if far_filtered else {}),
                 },
                 "expand",
