@@ -1,5 +1,6 @@
 """Plans of this engine: GRAPH.EXPLAIN and GRAPH.PROFILE, read into PlanStep."""
 
+import asyncio
 import re
 import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -7,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import cast
 
 from drivers.deadline import Deadline
+from drivers.errors import EngineRefused
 from drivers.falkordb.client import GraphClient
 from drivers.falkordb.graphs import MARKER_GRAPH, graph_of
 from drivers.falkordb.parameters import statement
@@ -23,6 +25,8 @@ SCANS = ("Label Scan", "All Node Scan", "Hash Join", "Cartesian")
 _INDENT = 4
 _FIGURES = re.compile(r"Records produced: (\d+), Execution time: ([\d.]+) ms")
 _LABEL = re.compile(r":(\w+)")
+_NO_FORK = "could not fork"
+_FORK_PAUSE_S = 0.1
 _DROP_S = 30.0
 """For dropping a copy, whatever is left of the caller's deadline."""
 _OWNER: Mapping[str, str] = {index.label: index.owner for index in INDEXES}
@@ -63,11 +67,23 @@ class FalkorDBPlans:
     async def _copy(self, graph: str, deadline: Deadline) -> AsyncGenerator[str]:
         """With the rows and the indexes. The deadline does not keep it from being dropped."""
         scratch = SCRATCH_PREFIX + secrets.token_hex(8)
-        await self._client.command(deadline, "copying a graph", "GRAPH.COPY", graph, scratch)
+        await self._copied(graph, scratch, deadline)
         try:
             yield scratch
         finally:
             await self._client.command(Deadline.after(_DROP_S), "dropping a copy", "GRAPH.DELETE", scratch)
+
+    async def _copied(self, graph: str, scratch: str, deadline: Deadline) -> None:
+        """The server copies by a child process, and has one at a time: while it rewrites its log, none."""
+        while True:
+            try:
+                await self._client.command(deadline, "copying a graph", "GRAPH.COPY", graph, scratch)
+            except EngineRefused as refused:
+                if _NO_FORK not in refused.engine_text or not deadline.remaining_s():
+                    raise
+                await asyncio.sleep(_FORK_PAUSE_S)
+            else:
+                return
 
 
 def names(text: str) -> list[str]:

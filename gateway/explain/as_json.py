@@ -24,13 +24,22 @@ def explanations(shards: Sequence[ShardExplanation]) -> Mapping[str, object]:
 
 
 def names(shapes: Sequence[QueryShape]) -> list[Mapping[str, object]]:
-    return [{"shape": shape.name, "writes": shape.writes, "indexes": list(shape.indexes)} for shape in shapes]
+    return [
+        {
+            "shape": shape.name,
+            "writes": shape.writes,
+            "of_slot": shape.of_slot,
+            "indexes": list(shape.indexes),
+        }
+        for shape in shapes
+    ]
 
 
 def _explained(shape: ExplainedShape) -> Mapping[str, object]:
     return {
         "shape": shape.shape.name,
         "writes": shape.shape.writes,
+        "of_slot": shape.shape.of_slot,
         "profiled": shape.profiled,
         "as_required": shape.holds,
         "indexes": [

@@ -101,7 +101,8 @@ def _check_refusal(call: Call, error: grpc.aio.AioRpcError) -> None:
         texts += texts_of(detail)
         if isinstance(detail, error_details_pb2.ErrorInfo):
             reasons.append(detail.reason)
-    assert [leak for text in texts for leak in leaks_in(text)] == [], shown
+    # A refusal shows the caller what he sent.
+    assert [leak for text in texts for leak in leaks_in(text) if leak.encode() not in call.body] == [], shown
     (reason,) = reasons
     assert _CODE_OF_REASON[reason] is error.code(), shown
 
@@ -193,6 +194,8 @@ def _calls(known: Known) -> st.SearchStrategy[Call]:
     return st.one_of(st.sampled_from([*METHODS, *rich * 8]).flatmap(call))
 
 
+# Said of the messages of what has failed, which is told then.
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")
 @pytest.mark.timeout(120 + 60 * FACTOR)
 async def test_no_message_breaks_the_gateway(target: Target) -> None:
     """Never INTERNAL nor UNKNOWN, nothing internal in any answer, health SERVING and memory flat after it."""

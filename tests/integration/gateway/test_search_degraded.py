@@ -40,6 +40,8 @@ class Rig:
         return pb.SearchRequest(
             groups=pb.GroupList(group_ids=sorted(self.shard_of)),
             query="amber lamp",
+            # An answer from before would hide what fails.
+            cache=pb.SEARCH_CACHE_USE_BYPASS,
             results=[pb.ResultSpec(kind=ENTITY, limit=50)],
             **given,  # pyright: ignore[reportArgumentType]
         )
