@@ -194,12 +194,20 @@ class ShardLink:
         deadline = Deadline.after(self._settings.connect_timeout_s)
         marker = await self._charter.admit(self.shard_id, deadline, ping_s_max=ping_s_max)
         self._driver.use_marker(marker)
-        await self._driver.ensure_schema(Deadline.after(self._settings.schema_timeout_s))
+        comes_back = self._generation > 0
+        if not comes_back:
+            await self._ensure_schema()
         self._doubt.clear()
         self._suspicion.clear()
         self._generation += 1
         self._enter(LinkState.READY, None)
         self._on_ready()
+        if comes_back:
+            # It had its schema when it went: nobody has to wait until a cold server has listed it.
+            await self._ensure_schema()
+
+    async def _ensure_schema(self) -> None:
+        await self._driver.ensure_schema(Deadline.after(self._settings.schema_timeout_s))
 
     async def _stay(self) -> GraphgateError | None:
         """Until there is a doubt (None: connect anew at once) or a certainty that it is refused."""
