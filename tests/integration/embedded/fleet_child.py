@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -22,4 +23,6 @@ async def main(data_dir: str, falkordb_shards: str) -> None:
 
 
 if __name__ == "__main__":
+    # Ignored by what a shell has started in the background, and by all that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     asyncio.run(main(*sys.argv[1:]))
