@@ -11,6 +11,9 @@ from typing import Any, Protocol
 from drivers.contract import SchemaReport
 from drivers.deadline import Deadline
 from drivers.fence import GroupRef
+from drivers.filter_parameters import FilterValue, Narrowing, filter_parameters
+from drivers.filters import NO_FILTER
+from drivers.graph_model import TEXT_KINDS, Kind
 
 READY = "READY"
 _FROM_BEST_TO_WORST = (READY, "BUILDING", "FAILED", "MISSING")
@@ -37,6 +40,22 @@ class QueryShape:
     """It is about the shard's marker, not about a group."""
     of_slot: bool = False
     """It searches a vector slot, which only large groups have: planned, never run."""
+
+
+def shape_name(*parts: object) -> str:
+    return "-".join(str(part).lower().replace("_", "-") for part in parts if part)
+
+
+def narrowings(kind: Kind) -> Iterator[tuple[str, Narrowing, Mapping[str, FilterValue]]]:
+    """Each that there is of the kind, with a part of a name and the parameters."""
+    yield "", Narrowing.NOTHING, {}
+    if kind is Kind.FACT:
+        yield "holding", Narrowing.HOLDING, {"f_as_of": 0}
+    yield "filtered", Narrowing.ANY, filter_parameters(kind, NO_FILTER)
+
+
+def narrowed_kinds() -> Iterator[tuple[Kind, tuple[str, Narrowing, Mapping[str, FilterValue]]]]:
+    return ((kind, narrowed) for kind in TEXT_KINDS for narrowed in narrowings(kind))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

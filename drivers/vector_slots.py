@@ -12,17 +12,24 @@ and builds all of it anew when a property joins; while it does, writes of the wh
 which is for this slot's filling to pace and not for a caller's write to pay.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import blake2b
+from math import ceil
 
 from drivers.fence import EmbeddingSpec, Fence, GroupRef
+from drivers.filter_parameters import Narrowing, narrowing
 from drivers.graph_model import Kind
-from drivers.search_reads import ScoredRow
+from drivers.search_reads import ScoredRow, SemanticQuery
 
 TAIL_ROWS_MAX = 2_000
 """Rows and tombstones newer than the slot that one search scans; with more it does not search the slot."""
 
 BACKLOG_ROWS_MAX = 1_000
+FOUND_PER_HIT = 1.25
+FOUND_PER_FILTERED_HIT = 10
+FOUND_MAX = 1_000
+"""Candidates that one search asks of the index at most."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -93,3 +100,22 @@ class SlotRead:
     """False: the slot is gone or lags too far behind, or after filtering too few are left: scan instead."""
     progress: SlotProgress | None = None
     """Of the slot at the time of the search, for the next one."""
+
+
+async def searched_until_enough(
+    query: SemanticQuery, found_min: int, search: Callable[[int], Awaitable[SlotRead]]
+) -> SlotRead:
+    """The first read of `search` that is enough, or the last. It is given how many candidates to ask of the
+    index: nearly all facts hold at the present, so that few have to be asked for at first."""
+    few, many = (
+        min(max(found_min, ceil(per_hit * query.limit)), FOUND_MAX)
+        for per_hit in (FOUND_PER_HIT, FOUND_PER_FILTERED_HIT)
+    )
+    match narrowing(query.kind, query.filter):
+        case Narrowing.NOTHING:
+            return await search(few)
+        case Narrowing.HOLDING:
+            read = await search(few)
+            return read if read.enough else await search(many)
+        case Narrowing.ANY:
+            return await search(many)

@@ -3,7 +3,6 @@ for operators."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
-from typing import Any
 
 from drivers.example_group import ExampleGroup, example_plan
 from drivers.falkordb import queries, queries_read, queries_search, queries_slots, queries_write
@@ -12,11 +11,11 @@ from drivers.falkordb.search import fitting_spec, groups_clause, matching_clause
 from drivers.falkordb.write import DEFAULT_SLOT, compose, operation_parameters, slot_of
 from drivers.fence import EmbeddingSpec
 from drivers.fence_codec import MARKER_COLUMNS, encode_fence
-from drivers.filter_parameters import Narrowing, far_parameters, filter_parameters
+from drivers.filter_parameters import far_parameters, filter_parameters
 from drivers.filters import NO_FILTER
 from drivers.graph_model import EDGE_KINDS, ENDPOINT_KINDS, INT64_MAX, NODE_KINDS, OPEN_END, TEXT_KINDS, Kind
 from drivers.group_key import group_key
-from drivers.query_plan import QueryShape
+from drivers.query_plan import QueryShape, narrowed_kinds, narrowings, shape_name
 from drivers.reads import ListOrder
 from drivers.row_codec import pk
 from drivers.search_reads import EXPANDED_KINDS, KEYWORD_CHARS_MAX, MATCHING_TOKENS_MAX, far_kind
@@ -50,10 +49,6 @@ def query_shapes(example: ExampleGroup) -> tuple[QueryShape, ...]:
 
 def _range(kind: Kind | str, name: str) -> str:
     return f"range:{kind}({name})"
-
-
-def _named(*parts: object) -> str:
-    return "-".join(str(part).lower().replace("_", "-") for part in parts if part)
 
 
 def _shard(example: ExampleGroup) -> Iterator[QueryShape]:
@@ -128,7 +123,7 @@ def _fetches(example: ExampleGroup) -> Iterator[QueryShape]:
         if kind not in TEXT_KINDS and vectors:
             continue
         yield QueryShape(
-            name=_named("fetch", kind, "vectors" if vectors else ""),
+            name=shape_name("fetch", kind, "vectors" if vectors else ""),
             text=queries_read.fetch_text(kind, slot_of(example.fence.embeddings, kind) if vectors else None),
             parameters={
                 "groups": [group_id],
@@ -146,7 +141,7 @@ def _lists(example: ExampleGroup) -> Iterator[QueryShape]:
         hangs = anchor is not None and (kind, anchor) != (Kind.FACT, Kind.EPISODE)
         anchor_uuid = example.uuids(anchor)[0] if anchor else ""
         yield QueryShape(
-            name=_named(
+            name=shape_name(
                 "list", kind, anchor and f"at-{anchor}", "between" * between, order, "more" * continues
             ),
             text=queries_read.list_text(kind, anchor, order, continues=continues, slot=None, between=between),
@@ -183,30 +178,18 @@ def _changes(example: ExampleGroup) -> Iterator[QueryShape]:
         )
 
 
-def _narrowed_kinds() -> Iterator[tuple[Kind, tuple[str, Narrowing, Mapping[str, Any]]]]:
-    return ((kind, narrowed) for kind in TEXT_KINDS for narrowed in _narrowings(kind))
-
-
-def _narrowings(kind: Kind) -> Iterator[tuple[str, Narrowing, Mapping[str, Any]]]:
-    """Each that there is of the kind, with a part of a name and the parameters."""
-    yield "", Narrowing.NOTHING, {}
-    if kind is Kind.FACT:
-        yield "holding", Narrowing.HOLDING, {"f_as_of": 0}
-    yield "filtered", Narrowing.ANY, _filter(kind, True)
-
-
 def _filter(kind: Kind, filtered: bool) -> Mapping[str, Parameter]:
     return filter_parameters(kind, NO_FILTER) if filtered else {}
 
 
 def _searches(example: ExampleGroup) -> Iterator[QueryShape]:
     groups = [example.ref.group_id]
-    for kind, (part, narrowing, narrowed) in _narrowed_kinds():
+    for kind, (part, narrowing, narrowed) in narrowed_kinds():
         spec = example.fence.embeddings.get(kind)
         slot = DEFAULT_SLOT if spec is None else slot_of(example.fence.embeddings, kind)
         vector = example.vector(kind)
         yield QueryShape(
-            name=_named("semantic", kind, part),
+            name=shape_name("semantic", kind, part),
             text=queries_search.semantic_text(kind, slot, narrowing),
             parameters={
                 "groups": groups,
@@ -227,7 +210,7 @@ def _searches(example: ExampleGroup) -> Iterator[QueryShape]:
     for kind, filtered, counted in product(TEXT_KINDS, (False, True), (False, True)):
         terms = example.terms(kind)
         yield QueryShape(
-            name=_named("keyword", kind, "counted" * counted, "filtered" * filtered),
+            name=shape_name("keyword", kind, "counted" * counted, "filtered" * filtered),
             text=queries_search.keyword_text(kind, filtered=filtered, counted=counted),
             parameters={
                 "groups": groups,
@@ -244,9 +227,9 @@ def _searches(example: ExampleGroup) -> Iterator[QueryShape]:
 
 def _matching(example: ExampleGroup) -> Iterator[QueryShape]:
     group_id = example.ref.group_id
-    for (kind, (part, narrowing, narrowed)), several in product(_narrowed_kinds(), (False, True)):
+    for (kind, (part, narrowing, narrowed)), several in product(narrowed_kinds(), (False, True)):
         yield QueryShape(
-            name=_named("matching", kind, "several" * several, part),
+            name=shape_name("matching", kind, "several" * several, part),
             text=queries_search.matching_text(kind, narrowing, several=several),
             parameters={
                 "groups": [group_id],
@@ -264,7 +247,7 @@ def _expansions(example: ExampleGroup) -> Iterable[QueryShape]:
     group_id = example.ref.group_id
     for along, far_filtered in product(EXPANDED_KINDS, (False, True)):
         origins = dict.fromkeys(ENDPOINT_KINDS[along])
-        for origin, (part, narrowing, narrowed) in product(origins, _narrowings(along)):
+        for origin, (part, narrowing, narrowed) in product(origins, narrowings(along)):
             far = far_parameters(far_kind(along, origin), NO_FILTER) if far_filtered else {}
             frontier: Mapping[str, Parameter] = {
                 "group": group_id,
@@ -273,7 +256,7 @@ def _expansions(example: ExampleGroup) -> Iterable[QueryShape]:
                 "all_max": _LIMIT,
             }
             yield QueryShape(
-                name=_named("expand", along, f"from-{origin}", part, "far-filtered" * far_filtered),
+                name=shape_name("expand", along, f"from-{origin}", part, "far-filtered" * far_filtered),
                 text=queries_search.expand_text(along, origin, narrowing, far_filtered=far_filtered),
                 parameters={"groups": [group_id], "frontier": [frontier], **narrowed, **far},
                 indexes=(FENCE, _range(origin, "pk")),
@@ -304,13 +287,13 @@ def _slots(example: ExampleGroup) -> Iterator[QueryShape]:
         owners = (kind, "_Tombstone")
         changed = tuple(_range(owner, name) for owner, name in product(owners, ("group_id", "version")))
         yield QueryShape(
-            name=_named("slot-backlog", kind),
+            name=shape_name("slot-backlog", kind),
             text=queries_slots.backlog_text(kind),
             parameters={"group": group_id, "kind": kind, "version": 0, "uuid": "", "limit": _LIMIT},
             indexes=(*changed, FENCE),
         )
         yield QueryShape(
-            name=_named("slot-empty", kind),
+            name=shape_name("slot-empty", kind),
             text=queries_slots.empty_text(slot.label),
             parameters={"limit": _LIMIT},
             indexes=(),
@@ -318,9 +301,9 @@ def _slots(example: ExampleGroup) -> Iterator[QueryShape]:
             writes=True,
             of_slot=True,
         )
-        for part, narrowing, narrowed in _narrowings(kind):
+        for part, narrowing, narrowed in narrowings(kind):
             yield QueryShape(
-                name=_named("semantic-in-slot", kind, part),
+                name=shape_name("semantic-in-slot", kind, part),
                 text=queries_slots.search_text(kind, slot.spec.slot, narrowing),
                 parameters={
                     "group": group_id,

@@ -162,10 +162,7 @@ async def keyword(
             **_filter(query.kind, query.filter),
         }
         text = texts.keyword_text(query.kind, filtered=query.filter != NO_FILTER, counted=bool(counted))
-        answer = await client.read(graph, text, parameters, deadline, "a keyword search")
-        if answer and not _is_text_index_ready(answer):
-            raise SchemaNotReady(client.shard_id, f"the text index of {query.kind} rows")
-        return answer
+        return await _read_texts(client, graph, text, parameters, query.kind, deadline)
 
     found: Rows = []
     for answer in await over_graphs(client, by_graph(refs, pool_graphs), of_graph):
@@ -213,9 +210,7 @@ async def matching(
             **narrowing_parameters(query.kind, query.filter),
         }
         text = texts.matching_text(query.kind, narrowing(query.kind, query.filter), several=several)
-        answer = await client.read(graph, text, parameters, deadline, "a keyword search")
-        if answer and not _is_text_index_ready(answer):
-            raise SchemaNotReady(client.shard_id, f"the text index of {query.kind} rows")
+        answer = await _read_texts(client, graph, text, parameters, query.kind, deadline)
         columns = [values for tag, values in answer if tag == texts.MATCHING]
         return _columns(columns[0] if columns else _NO_COLUMNS, group_ids, filtered=filtered), fences(answer)
 
@@ -254,6 +249,21 @@ def _columns(values: Sequence[Any], group_ids: Sequence[str], *, filtered: bool)
     groups = others[0] if len(group_ids) > 1 else [group_ids[0]] * count
     passing = [taken == 1 for taken in others[-1]] if filtered else ()
     return _Columns(groups, uuids.split("\n"), term_counts, terms.split("\n"), passing)
+
+
+async def _read_texts(
+    client: GraphClient,
+    graph: str,
+    text: str,
+    parameters: Mapping[str, Parameter],
+    kind: Kind,
+    deadline: Deadline,
+) -> Rows:
+    """Raises SchemaNotReady while the text index would leave rows out."""
+    answer = await client.read(graph, text, parameters, deadline, "a keyword search")
+    if answer and not _is_text_index_ready(answer):
+        raise SchemaNotReady(client.shard_id, f"the text index of {kind} rows")
+    return answer
 
 
 def _is_text_index_ready(answer: Rows) -> bool:

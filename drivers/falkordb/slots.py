@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Sequence
-from math import ceil
 from typing import Any
 
 from drivers.deadline import Deadline
@@ -15,12 +14,19 @@ from drivers.falkordb.fences import fences
 from drivers.falkordb.parameters import Parameter
 from drivers.falkordb.write import slot_of
 from drivers.fence import EmbeddingSpec, GroupRef
-from drivers.filter_parameters import Narrowing, narrowing, narrowing_parameters
+from drivers.filter_parameters import narrowing, narrowing_parameters
 from drivers.graph_model import Kind
 from drivers.row_codec import pk
 from drivers.row_key import RowKey
 from drivers.search_reads import ScoredRow, SemanticQuery
-from drivers.vector_slots import TAIL_ROWS_MAX, SlotBacklog, SlotProgress, SlotRead, VectorSlot
+from drivers.vector_slots import (
+    TAIL_ROWS_MAX,
+    SlotBacklog,
+    SlotProgress,
+    SlotRead,
+    VectorSlot,
+    searched_until_enough,
+)
 
 FILL_ROWS = 20
 """Rows of one query that fills a slot. An insert into the index holds the whole server for 0.5 to 1 ms."""
@@ -28,9 +34,6 @@ EMPTY_ROWS = 200
 """Nodes that one query deletes with a slot: 0.2 to 0.5 ms each while the index is there, so it goes first."""
 FOUND_MIN = 100
 """Asked of the index at least: with 100 and efRuntime 200 the best 10 of real text vectors are all there."""
-FOUND_PER_HIT = 1.25
-FOUND_PER_FILTERED_HIT = 10
-FOUND_MAX = 1_000
 
 
 async def list_slots(client: GraphClient, graphs: Sequence[str], deadline: Deadline) -> list[VectorSlot]:
@@ -130,20 +133,9 @@ async def drop_slot(client: GraphClient, graph: str, slot: VectorSlot, deadline:
 async def semantic_in_slot(
     client: GraphClient, graph: str, slot: VectorSlot, query: SemanticQuery, deadline: Deadline
 ) -> SlotRead:
-    """Nearly all facts hold at the present, so that few have to be asked for at first."""
-    few, many = (_asked(query, per_hit) for per_hit in (FOUND_PER_HIT, FOUND_PER_FILTERED_HIT))
-    match narrowing(query.kind, query.filter):
-        case Narrowing.NOTHING:
-            return await _search(client, graph, slot, query, few, deadline)
-        case Narrowing.HOLDING:
-            read = await _search(client, graph, slot, query, few, deadline)
-            return read if read.enough else await _search(client, graph, slot, query, many, deadline)
-        case Narrowing.ANY:
-            return await _search(client, graph, slot, query, many, deadline)
-
-
-def _asked(query: SemanticQuery, per_hit: float) -> int:
-    return min(max(FOUND_MIN, ceil(per_hit * query.limit)), FOUND_MAX)
+    return await searched_until_enough(
+        query, FOUND_MIN, lambda asked: _search(client, graph, slot, query, asked, deadline)
+    )
 
 
 async def _search(

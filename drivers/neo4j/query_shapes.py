@@ -3,12 +3,11 @@ for operators."""
 
 from collections.abc import Iterator, Mapping
 from itertools import product
-from typing import Any
 
 from drivers.example_group import ExampleGroup, example_plan
 from drivers.fence import EmbeddingSpec
 from drivers.fence_codec import encode_fence
-from drivers.filter_parameters import FilterValue, Narrowing, far_parameters, filter_parameters
+from drivers.filter_parameters import FilterValue, far_parameters, filter_parameters
 from drivers.filters import NO_FILTER
 from drivers.graph_model import EDGE_KINDS, ENDPOINT_KINDS, INT64_MAX, NODE_KINDS, OPEN_END, TEXT_KINDS, Kind
 from drivers.group_key import group_key
@@ -24,7 +23,7 @@ from drivers.neo4j.fences import MARKER_KEY
 from drivers.neo4j.records import slot_of
 from drivers.neo4j.schema_rules import FULLTEXT_NAME
 from drivers.neo4j.slots import index_of
-from drivers.query_plan import QueryShape
+from drivers.query_plan import QueryShape, narrowed_kinds, narrowings, shape_name
 from drivers.reads import ListOrder
 from drivers.row_codec import pk
 from drivers.search_reads import EXPANDED_KINDS, KEYWORD_CHARS_MAX, MATCHING_TOKENS_MAX, far_kind
@@ -64,10 +63,6 @@ def query_shapes(example: ExampleGroup) -> tuple[QueryShape, ...]:
 
 def _unique(kind: Kind) -> str:
     return f"unique:{kind}(pk)"
-
-
-def _named(*parts: object) -> str:
-    return "-".join(str(part).lower().replace("_", "-") for part in parts if part)
 
 
 def _shard(example: ExampleGroup) -> Iterator[QueryShape]:
@@ -144,7 +139,7 @@ def _fetches(example: ExampleGroup) -> Iterator[QueryShape]:
     for kind, vectors in product(Kind, (False, True)):
         keys = [pk(group_id, uuid) for uuid in example.uuids(kind)]
         yield QueryShape(
-            name=_named("fetch", kind, "vectors" * vectors),
+            name=shape_name("fetch", kind, "vectors" * vectors),
             text=queries_read.rows_text(kind, vectors),
             parameters={"groups": [{"group_id": group_id, "pks": keys}]},
             indexes=(_unique(kind), FENCE),
@@ -166,7 +161,7 @@ def _lists(example: ExampleGroup) -> Iterator[QueryShape]:
         # The rows of a group come in the order of the index and are cut before they are read.
         newest = order is ListOrder.NEWEST and not hangs
         yield QueryShape(
-            name=_named(
+            name=shape_name(
                 "list", kind, anchor and f"at-{anchor}", "between" * between, order, "vectors" * vectors
             ),
             text=queries_read.list_text(kind, order, anchor, vectors, between=between),
@@ -208,25 +203,13 @@ def _changes(example: ExampleGroup) -> Iterator[QueryShape]:
     )
 
 
-def _narrowed_kinds() -> Iterator[tuple[Kind, tuple[str, Narrowing, Mapping[str, Any]]]]:
-    return ((kind, narrowed) for kind in TEXT_KINDS for narrowed in _narrowings(kind))
-
-
-def _narrowings(kind: Kind) -> Iterator[tuple[str, Narrowing, Mapping[str, Any]]]:
-    """Each that there is of the kind, with a part of a name and the parameters."""
-    yield "", Narrowing.NOTHING, {}
-    if kind is Kind.FACT:
-        yield "holding", Narrowing.HOLDING, {"f_as_of": 0}
-    yield "filtered", Narrowing.ANY, _filter(kind, True)
-
-
 def _filter(kind: Kind, filtered: bool) -> Mapping[str, FilterValue]:
     return filter_parameters(kind, NO_FILTER) if filtered else {}
 
 
 def _searches(example: ExampleGroup) -> Iterator[QueryShape]:
     group_id = example.ref.group_id
-    for kind, (part, narrowing, narrowed) in _narrowed_kinds():
+    for kind, (part, narrowing, narrowed) in narrowed_kinds():
         vector = example.vector(kind).tolist()
         group = {
             "group_id": group_id,
@@ -234,7 +217,7 @@ def _searches(example: ExampleGroup) -> Iterator[QueryShape]:
             "slot": slot_of(example.fence.embeddings, kind),
         }
         yield QueryShape(
-            name=_named("semantic", kind, part),
+            name=shape_name("semantic", kind, part),
             text=queries_search.semantic_text(kind, narrowing),
             parameters={
                 "groups": [group],
@@ -262,7 +245,7 @@ def _searches(example: ExampleGroup) -> Iterator[QueryShape]:
     for kind, filtered in product(TEXT_KINDS, (False, True)):
         terms = [f'terms:"{term}"' for term in example.terms(kind)]
         yield QueryShape(
-            name=_named("keyword", kind, "filtered" * filtered),
+            name=shape_name("keyword", kind, "filtered" * filtered),
             text=queries_search.keyword_text(kind, filtered=filtered),
             parameters={
                 "index": FULLTEXT_NAME[kind],
@@ -282,10 +265,10 @@ def _searches(example: ExampleGroup) -> Iterator[QueryShape]:
 
 def _matching(example: ExampleGroup) -> Iterator[QueryShape]:
     group_id = example.ref.group_id
-    for (kind, (part, narrowing, narrowed)), several in product(_narrowed_kinds(), (False, True)):
+    for (kind, (part, narrowing, narrowed)), several in product(narrowed_kinds(), (False, True)):
         wanted = " OR ".join(f'terms:"{term}"' for term in example.terms(kind))
         yield QueryShape(
-            name=_named("matching", kind, "several" * several, part),
+            name=shape_name("matching", kind, "several" * several, part),
             text=queries_search.matching_text(kind, narrowing, several=several),
             parameters={
                 "index": FULLTEXT_NAME[kind],
@@ -304,11 +287,11 @@ def _expansions(example: ExampleGroup) -> Iterator[QueryShape]:
     group_id = example.ref.group_id
     for along, far_filtered in product(EXPANDED_KINDS, (False, True)):
         origins = dict.fromkeys(ENDPOINT_KINDS[along])
-        for origin, (part, narrowing, narrowed) in product(origins, _narrowings(along)):
+        for origin, (part, narrowing, narrowed) in product(origins, narrowings(along)):
             far = far_parameters(far_kind(along, origin), NO_FILTER) if far_filtered else {}
             keys = [pk(group_id, uuid) for uuid in example.uuids(origin)]
             yield QueryShape(
-                name=_named("expand", along, f"from-{origin}", part, "far-filtered" * far_filtered),
+                name=shape_name("expand", along, f"from-{origin}", part, "far-filtered" * far_filtered),
                 text=queries_search.expand_text(along, origin, narrowing, far_filtered=far_filtered),
                 parameters={
                     "groups": [{"group_id": group_id, "pks": keys}],
@@ -354,14 +337,14 @@ def _slots(example: ExampleGroup) -> Iterator[QueryShape]:
         changed = (f"range:{kind}(group_id,version)", "range:_Tombstone(group_id,version)")
         after = {"group_id": group_id, "kind": kind, "version": 0, "uuid": ""}
         yield QueryShape(
-            name=_named("slot-backlog", kind),
+            name=shape_name("slot-backlog", kind),
             text=queries_slots.backlog_text(kind),
             parameters={**after, "bound": example.fence.version, "limit": _LIMIT},
             indexes=changed,
         )
         rows = [{"pk": pk(group_id, uuid), "slot_pk": uuid, "uuid": uuid} for uuid in example.uuids(kind)]
         yield QueryShape(
-            name=_named("slot-fill", kind),
+            name=shape_name("slot-fill", kind),
             text=queries_slots.fill_text(kind),
             parameters={
                 "group_id": group_id,
@@ -376,7 +359,7 @@ def _slots(example: ExampleGroup) -> Iterator[QueryShape]:
             of_slot=True,
         )
         yield QueryShape(
-            name=_named("slot-empty", kind),
+            name=shape_name("slot-empty", kind),
             text=queries_slots.empty_text(slot.label),
             parameters={"limit": _LIMIT},
             indexes=(),
@@ -384,9 +367,9 @@ def _slots(example: ExampleGroup) -> Iterator[QueryShape]:
             writes=True,
             of_slot=True,
         )
-        for part, narrowing, narrowed in _narrowings(kind):
+        for part, narrowing, narrowed in narrowings(kind):
             yield QueryShape(
-                name=_named("semantic-in-slot", kind, part),
+                name=shape_name("semantic-in-slot", kind, part),
                 text=queries_slots.search_text(kind, narrowing),
                 parameters={
                     **after,

@@ -2,13 +2,12 @@
 
 import secrets
 from collections.abc import Sequence
-from math import ceil
 from typing import Any
 
 from drivers.deadline import Deadline
 from drivers.errors import EngineRefused, SchemaNotReady
 from drivers.fence import EmbeddingSpec, GroupRef
-from drivers.filter_parameters import Narrowing, narrowing, narrowing_parameters
+from drivers.filter_parameters import narrowing, narrowing_parameters
 from drivers.graph_model import Kind
 from drivers.neo4j import queries_slots as texts
 from drivers.neo4j import records
@@ -17,7 +16,14 @@ from drivers.neo4j.queries_write import LOCKED_VERSION
 from drivers.row_codec import pk
 from drivers.row_key import RowKey
 from drivers.search_reads import ScoredRow, SemanticQuery
-from drivers.vector_slots import TAIL_ROWS_MAX, SlotBacklog, SlotProgress, SlotRead, VectorSlot
+from drivers.vector_slots import (
+    TAIL_ROWS_MAX,
+    SlotBacklog,
+    SlotProgress,
+    SlotRead,
+    VectorSlot,
+    searched_until_enough,
+)
 
 FILL_ROWS = 100
 """Rows of one statement that fills a slot; writers of the group wait for it."""
@@ -25,9 +31,6 @@ EMPTY_ROWS = 1_000
 FOUND_MIN = 140
 """Asked of the index at least: it compares vectors of one byte a number, and among 140 of those the best 10
 by the vectors themselves are there (of the first 10 alone 0.84). A hit asked for costs 0.04 ms."""
-FOUND_PER_HIT = 1.25
-FOUND_PER_FILTERED_HIT = 10
-FOUND_MAX = 1_000
 
 
 class Slots:
@@ -144,19 +147,9 @@ class Slots:
         await self._client.repeatable(texts.DROP_SLOT, this, "drop_slot", deadline)
 
     async def semantic(self, slot: VectorSlot, query: SemanticQuery, deadline: Deadline) -> SlotRead:
-        """Nearly all facts hold at the present, so that few have to be asked for at first."""
-        few, many = (
-            min(max(FOUND_MIN, ceil(per_hit * query.limit)), FOUND_MAX)
-            for per_hit in (FOUND_PER_HIT, FOUND_PER_FILTERED_HIT)
+        return await searched_until_enough(
+            query, FOUND_MIN, lambda asked: self._search(slot, query, asked, deadline)
         )
-        match narrowing(query.kind, query.filter):
-            case Narrowing.NOTHING:
-                return await self._search(slot, query, few, deadline)
-            case Narrowing.HOLDING:
-                read = await self._search(slot, query, few, deadline)
-                return read if read.enough else await self._search(slot, query, many, deadline)
-            case Narrowing.ANY:
-                return await self._search(slot, query, many, deadline)
 
     async def _search(
         self, slot: VectorSlot, query: SemanticQuery, asked: int, deadline: Deadline

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from gateway.bench.peer.figures import same_share
-from gateway.bench.peer.graphgate_side import HITS, GraphgateSide, KindName, SearchName, Stages, VectorsName
+from gateway.bench.peer.graphgate_side import HITS, GraphgateSide, KindName, SearchName, VectorsName
 from gateway.bench.peer.graphiti_process import GraphitiProcess
 from gateway.bench.rig import turns
+from gateway.bench.stages import Stages
 from gateway.corpus.metrics import recall_at
 
 type SideName = VectorsName | Literal["graphiti"]

@@ -7,10 +7,10 @@ from types import TracebackType
 from typing import Self
 
 from drivers.deadline import Deadline
-from drivers.fence import Engine, Fence
+from drivers.fence import Engine
 from drivers.graph_model import Kind
 from drivers.row_key import RowKey
-from drivers.vector_slots import SlotProgress, VectorSlot
+from drivers.vector_slots import VectorSlot
 from gateway.assembly import make_driver
 from gateway.bench.search.engine_calls import EngineCalls, Recording, recorded, recording
 from gateway.embedded import EmbeddedFleet
@@ -26,6 +26,7 @@ from shard_router.fleet import Fleet
 from shard_router.founding import ConfiguredShard
 from shard_router.router import Router
 from shard_router.shard_map import ShardInfo
+from shard_router.slot_search import NoSlots
 
 TIMEOUT_S = 60.0
 
@@ -37,7 +38,7 @@ class Recorded:
     """Best first."""
 
 
-class FixedSlots:
+class FixedSlots(NoSlots):
     """The vector slots as they were at the last look; nobody fills them from here."""
 
     def __init__(self) -> None:
@@ -48,12 +49,6 @@ class FixedSlots:
 
     def slots_of(self, shard_id: str) -> Mapping[tuple[str, Kind], VectorSlot]:
         return self._slots.get(shard_id, {})
-
-    def searched(self, shard_id: str, slot: VectorSlot, progress: SlotProgress) -> None:
-        return
-
-    def note(self, shard_id: str, fences: Iterable[Fence]) -> None:
-        return
 
 
 class Direct:

@@ -2,15 +2,14 @@
 
 import statistics
 import time
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gateway.bench.search.direct import Direct, Recorded
 from gateway.bench.search.figures import CellFigures, latency
+from gateway.bench.stages import Stages
 from gateway.loopback.client import GatewayClient
 from gateway.loopback.process_stat import cpu_s
-from graphgate.v1 import graph_pb2
 from graphgate.v1 import search_service_pb2 as pb
 
 SEARCH_TIMEOUT_S = 60.0
@@ -42,8 +41,7 @@ class _Samples:
     floor_s: list[float] = field(default_factory=list[float])
     gateway_cpu_s: float = 0.0
     floor_cpu_s: float = 0.0
-    stages_s: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    vectors: set[str] = field(default_factory=set[str])
+    stages: Stages = field(default_factory=Stages)
 
 
 async def measure(at: Searched, requests: Sequence[pb.SearchRequest], rounds: Rounds) -> CellFigures:
@@ -94,17 +92,7 @@ async def _gateway(samples: _Samples, request: pb.SearchRequest) -> None:
     answer = await samples.at.client.search.Search(request, timeout=SEARCH_TIMEOUT_S)
     whole_s = time.perf_counter() - started
     samples.gateway_s.append(whole_s)
-    inside_s = 0.0
-    for timing in answer.timings:
-        spent_s = timing.duration.ToNanoseconds() / 1e9
-        samples.stages_s[timing.stage].append(spent_s)
-        inside_s += spent_s
-    samples.stages_s["client"].append(whole_s - inside_s)
-    for result in answer.results:
-        if result.HasField("vectors") and result.vectors.ran:
-            kind = graph_pb2.RowKind.Name(result.kind).removeprefix("ROW_KIND_")
-            ran = pb.VectorSearch.Name(result.vectors.ran).removeprefix("VECTOR_SEARCH_")
-            samples.vectors.add(f"{kind} {ran} {result.vectors.reason}")
+    samples.stages.add(answer, whole_s)
 
 
 async def _floor(samples: _Samples, place: int) -> None:
@@ -139,7 +127,7 @@ def _figures(samples: _Samples) -> CellFigures:
         engine_calls=statistics.fmean(len(found.calls.names) for found in recorded),
         engine_steps=statistics.fmean(len(found.calls.steps) for found in recorded),
         calls=sorted({name for found in recorded for name in found.calls.names}),
-        stages_ms={stage: statistics.median(some) * 1e3 for stage, some in samples.stages_s.items()},
-        vectors=sorted(samples.vectors),
+        stages_ms={stage: statistics.median(some) * 1e3 for stage, some in samples.stages.seconds.items()},
+        vectors=sorted(samples.stages.vectors),
         same_hits=samples.same_hits,
     )
