@@ -5,7 +5,7 @@ import statistics
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import grpc
 import pytest
@@ -14,7 +14,17 @@ from shard_router.shard_link import LinkState
 from tests.eventually import eventually
 from tests.fault_proxy import Strike
 from tests.integration.faults import engines
-from tests.integration.faults.world import CALL_S, FALKORDB, NEIGHBOUR, NEO4J, World, shard_refusal
+from tests.integration.faults.world import (
+    CALL_S,
+    FALKORDB,
+    NEIGHBOUR,
+    NEO4J,
+    PATIENT_S,
+    QUICK,
+    World,
+    shard_refusal,
+    world_with,
+)
 from tests.integration.gateway.calls import new_uuid
 
 Code = grpc.StatusCode
@@ -219,10 +229,21 @@ async def test_other_shards_keep_their_latency(world: World, shard: str) -> None
 async def test_calls_that_come_in_a_short_outage_wait_for_its_end(world: World, shard: str) -> None:
     """Also when the gateway has given the shard up already: they wait for its attempt to reach it anew, all
     for the same one, and none fails."""
+    # The attempt outlasts the start of the calls on the busiest machine.
+    patient = replace(QUICK.reconnect, wait_s_max=PATIENT_S, ping_s_first=PATIENT_S)
+    async with world_with(replace(QUICK, reconnect=patient), world.fleet) as behind:
+        await _wait_for_the_end_of_the_outage(behind, shard)
+
+
+async def _wait_for_the_end_of_the_outage(world: World, shard: str) -> None:
     group, proxy = await world.new_group(shard), world.proxy(shard)
-    proxy.hang()
+    proxy.resets = True
     proxy.cut()
     await eventually(lambda: world.links()[shard].link is LinkState.UNREACHABLE)
+    proxy.hang()
+    proxy.resets = False
+    connections = proxy.accepted
+    await eventually(lambda: proxy.accepted > connections)
     connections = proxy.accepted
     calls = [asyncio.create_task(world.names(group)) for _ in range(20)]
     await eventually(lambda: world.links()[shard].calls_running == len(calls))

@@ -4,7 +4,8 @@ them."""
 import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,7 +39,7 @@ from shard_router.reconnecting import ReconnectSettings
 from shard_router.shard_link import LinkSettings
 from tests.eventually import eventually
 from tests.fakes.hashing_embedder import HashingEmbedder
-from tests.fault_proxy import FaultProxy
+from tests.fault_proxy import FaultProxy, proxy_to
 from tests.integration.faults.engines import TunedNeo4j, beside
 from tests.integration.gateway.calls import Refusal, refused
 from tests.integration.gateway.conftest import Client
@@ -206,12 +207,15 @@ class HeldEmbedder(HashingEmbedder):
 
 
 @asynccontextmanager
-async def gateway_over(settings: Settings, embedder: HeldEmbedder) -> AsyncGenerator[GatewayServer]:
-    """In this process, with checks and reconnects ten times as often as by default. It keeps more of a
-    caller's time for its answer, so that on a busy machine the caller's own clock is not faster."""
+async def gateway_over(
+    settings: Settings, embedder: HeldEmbedder, link: LinkSettings = QUICK
+) -> AsyncGenerator[GatewayServer]:
+    """In this process, with checks and reconnects ten times as often as is usual, unless `link` says else. It
+    keeps more of a caller's time for its answer, so that on a busy machine the caller's own clock is not
+    faster."""
     with pytest.MonkeyPatch.context() as patch:
         made = gateway_server.fleet_settings(settings)
-        patch.setattr(gateway_server, "fleet_settings", lambda _: replace(made, link=QUICK))
+        patch.setattr(gateway_server, "fleet_settings", lambda _: replace(made, link=link))
         patch.setattr(call, "REPLY_RESERVE_S", CALL_S / 10)
         server = GatewayServer(settings, embedder)
         try:
@@ -231,6 +235,21 @@ async def client_of(gateway: GatewayServer) -> AsyncGenerator[Client]:
             search=search_service_pb2_grpc.SearchServiceStub(channel),
             admin=admin_service_pb2_grpc.AdminServiceStub(channel),
         )
+
+
+@asynccontextmanager
+async def world_with(link: LinkSettings, fleet: Fleet) -> AsyncGenerator[World]:
+    """Another gateway over the fleet behind proxies of its own, with the checks and reconnects that the test
+    needs."""
+    embedder, behind = HeldEmbedder(), copy(fleet)
+    async with AsyncExitStack() as stack:
+        behind.proxies = {
+            shard_id: await stack.enter_async_context(proxy_to(process.url))
+            for shard_id, process in fleet.processes.items()
+        }
+        gateway = await stack.enter_async_context(gateway_over(behind.settings(), embedder, link))
+        client = await stack.enter_async_context(client_of(gateway))
+        yield World(behind, gateway, client, embedder)
 
 
 async def shard_refusal(attempt: Awaitable[object], shard_id: str) -> Refusal:
