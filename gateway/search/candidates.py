@@ -10,7 +10,7 @@ from drivers.filters import RowFilter
 from drivers.graph_model import Kind
 from gateway.search.analyzer import analyze
 from gateway.search.query_vector import Fit, QueryVector, fit_of
-from gateway.search.request import WINDOW_MIN, ResultSpec, Search, VectorMode
+from gateway.search.request import WINDOW_MIN, ResultSpec, Rrf, Search, VectorMode
 from shard_router.bm25 import count_query_terms
 from shard_router.candidates import CandidateQuery, Candidates
 from shard_router.fusion import Method
@@ -58,7 +58,7 @@ def candidate_queries(search: Search, vector: QueryVector | None) -> list[Candid
     return [
         CandidateQuery(
             kind=kind,
-            window=specs[kind].window if kind in specs else WINDOW_MIN,
+            window=_window(search, specs[kind]) if kind in specs else WINDOW_MIN,
             vector=vector.values if vector is not None and kind in semantic else None,
             terms=terms if kind in keyword else {},
             filter=specs[kind].filter if kind in specs else _held(search.walked, kind),
@@ -71,6 +71,16 @@ def candidate_queries(search: Search, vector: QueryVector | None) -> list[Candid
         for kind in Kind
         if kind in semantic | keyword
     ]
+
+
+def _window(search: Search, spec: ResultSpec) -> int:
+    """Rows of each method's ranking. One that is fused with no other keeps its order: what comes after the
+    rows that are returned decides nothing, unless it is told of or a walk starts there."""
+    alone = len([weight for weight in spec.weights.values() if weight]) == 1
+    walks = any(result.weights.get(Method.GRAPH) for result in search.results)
+    if alone and not walks and not search.explain and isinstance(spec.reranker, Rrf):
+        return 2 * spec.limit
+    return spec.window
 
 
 async def seed_candidates(

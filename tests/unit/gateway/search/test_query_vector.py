@@ -177,6 +177,25 @@ def test_every_kind_is_asked_once_with_its_own_filter_and_minimum() -> None:
     assert candidate_queries(started, None) == []
 
 
+def test_a_ranking_that_is_fused_with_no_other_is_asked_for_no_further_than_it_is_returned() -> None:
+    """Where another method, a reranker, a walk or an explanation looks further, it is the usual window."""
+    text = only(Method.KEYWORD)
+    both = replace(text, weights={Method.KEYWORD: 1.0, Method.SEMANTIC: 1.0})
+    none = replace(text, weights={Method.KEYWORD: 1.0, Method.SEMANTIC: 0.0})
+
+    def window(asked: Search) -> int:
+        return next(
+            q.window for q in candidate_queries(asked, QueryVector(vector(), "")) if q.kind is text.kind
+        )
+
+    for spec in (text, none):
+        assert window(search(spec)) == 2 * spec.limit
+    assert window(search(both)) == WINDOW_MIN
+    assert window(search(replace(text, reranker=Mmr()))) == WINDOW_MIN
+    assert window(replace(search(text), explain=True)) == WINDOW_MIN
+    assert window(search(text, only(Method.GRAPH, Kind.EPISODE))) == WINDOW_MIN
+
+
 def test_what_a_walk_starts_from_is_asked_with_a_result_only_if_that_is_as_wide() -> None:
     """A filter or a minimum of a result is none of the walk's: then the first question is the result's
     alone, by its own methods."""
