@@ -51,7 +51,7 @@ def candidate_queries(search: Search, vector: QueryVector | None) -> list[Candid
     specs: dict[Kind, ResultSpec] = {spec.kind: spec for spec in search.results}
     semantic = {kind for kind, spec in specs.items() if spec.weights.get(Method.SEMANTIC)}
     keyword = {kind for kind, spec in specs.items() if spec.weights.get(Method.KEYWORD)}
-    if not search.origins and any(spec.weights.get(Method.GRAPH) for spec in search.results):
+    if search.walks and not search.origins:
         started_from = {kind for kind in SEED_KINDS if _is_shared(search, kind)}
         semantic |= started_from
         keyword |= started_from
@@ -77,8 +77,7 @@ def _window(search: Search, spec: ResultSpec) -> int:
     """Rows of each method's ranking. One that is fused with no other keeps its order: what comes after the
     rows that are returned decides nothing, unless it is told of or a walk starts there."""
     alone = len([weight for weight in spec.weights.values() if weight]) == 1
-    walks = any(result.weights.get(Method.GRAPH) for result in search.results)
-    if alone and not walks and not search.explain and isinstance(spec.reranker, Rrf):
+    if alone and not search.walks and not search.explain and isinstance(spec.reranker, Rrf):
         return 2 * spec.limit
     return spec.window
 

@@ -31,9 +31,7 @@ async def query_vector(search: Search, embedder: Embedder, deadline: Deadline) -
     """
     if search.vector is not None:
         return QueryVector(search.vector, search.vector_model)
-    wanted = any(_compares(spec) for spec in search.results) or (
-        not search.origins and any(spec.weights.get(Method.GRAPH) for spec in search.results)
-    )
+    wanted = any(_compares(spec) for spec in search.results) or (search.walks and not search.origins)
     if not wanted or not search.text.strip():
         return None
     if embedder.model is None and not any(_insists(spec) for spec in search.results):

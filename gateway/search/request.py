@@ -117,3 +117,8 @@ class Search:
     with_vectors: bool = False
     explain: bool = False
     """Tell what every score was computed from."""
+
+    @property
+    def walks(self) -> bool:
+        """Whether a result has the graph method."""
+        return any(spec.weights.get(Method.GRAPH) for spec in self.results)
