@@ -12,7 +12,7 @@ Rules that both engines keep:
 - Every call ends by its deadline with a result or an error of drivers/errors.py.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,11 +24,13 @@ from drivers.fence import (
     ShardMarker,
 )
 from drivers.graph_model import Kind
+from drivers.moving import GroupMoves
 from drivers.reads import (
     Changes,
     ListQuery,
     RowsRead,
 )
+from drivers.register_gate import RegisterGate
 from drivers.search_reads import (
     ExpandQuery,
     ExpandRead,
@@ -73,7 +75,7 @@ class SchemaReport:
         return all(item.state in ("READY", "EXTRA") for item in self.items)
 
 
-class ShardDriver(Protocol):
+class ShardDriver(GroupMoves, Protocol):
     """One shard. Safe for concurrent use; waits for a connection within the deadline."""
 
     @property
@@ -108,6 +110,17 @@ class ShardDriver(Protocol):
         """Sets the beat if it is still `seen`; returns the beat that is there afterwards."""
         ...
 
+    async def change_marker(
+        self, seen: ShardMarker, after: ShardMarker, deadline: Deadline
+    ) -> ShardMarker | None:
+        """Sets root ring, pending ring and `removed` to those of `after` if they are still those of `seen`;
+        returns the marker that is there afterwards, None: there is none."""
+        ...
+
+    async def clock_us(self, deadline: Deadline) -> int:
+        """The server's time, UTC, microseconds since the epoch."""
+        ...
+
     def use_marker(self, marker: ShardMarker) -> None:
         """Tells the driver the shard's settings (pool_graphs). Called before any group call.
 
@@ -126,8 +139,21 @@ class ShardDriver(Protocol):
         """Drops graphgate's indexes and constraints; the rows stay."""
         ...
 
-    async def create_fence(self, fence: Fence, deadline: Deadline) -> Fence:
-        """Create-if-absent; returns the fence that is there afterwards."""
+    async def read_gate(self, deadline: Deadline) -> RegisterGate:
+        """The greatest numbers of all containers."""
+        ...
+
+    async def raise_gate(self, gate: RegisterGate, deadline: Deadline) -> None:
+        """In every pooled container each number becomes the greater of what it is and of the given one. When
+        this returns, create_fence knows of it everywhere, and each fence that an earlier one made is visible
+        to list_all_fences. May be done twice."""
+        ...
+
+    async def create_fence(
+        self, fence: Fence, deadline: Deadline, roots: Collection[int] = frozenset()
+    ) -> Fence:
+        """Create-if-absent, if the gate lets `roots`; returns the fence that is there afterwards. Raises
+        RegisterClosed when there is none and none may be made."""
         ...
 
     async def read_fences(self, refs: Sequence[GroupRef], deadline: Deadline) -> Mapping[str, Fence]:
@@ -136,6 +162,11 @@ class ShardDriver(Protocol):
 
     async def list_fences(self, after: str, limit: int, deadline: Deadline) -> Sequence[Fence]:
         """Fences that own their group (OPEN, FROZEN), by group_id in code point order, after `after`."""
+        ...
+
+    async def list_all_fences(self, after: str, limit: int, deadline: Deadline) -> Sequence[Fence]:
+        """As list_fences, in every state. The fences of one group, one per space, come together, in the order
+        of spaces: `limit` may be passed for the last of them."""
         ...
 
     async def read_images(self, ref: GroupRef, request: ImageRequest, deadline: Deadline) -> Images:

@@ -15,6 +15,7 @@
          |   +- WipedShard        no marker where the catalog knows one
          |   +- NewerSchema       written by a newer graphgate
          |   +- OlderCopy         an older copy of the disk: acknowledged writes are missing
+         +- RegisterClosed        retryable: the shard takes no new groups by the caller's root ring
          +- RowLimitExceeded      one write or read touches more rows than it may
          +- WriteTooHeavy         one write would hold the shard too long
          +- VectorDimensionMismatch  a query vector does not fit the stored vectors
@@ -175,6 +176,24 @@ class OlderCopy(ShardIdentityError):
             f"shard {shard_id} serves an older copy of its data (beat {beat}, {known} is known); "
             "restore the newest copy",
         )
+
+
+class RegisterClosed(ShardError):
+    """Nothing was made. Whoever reads the marker anew knows what to do."""
+
+    reason = "REGISTER_CLOSED"
+    retryable = True
+
+    def __init__(self, shard_id: str, group_id: str) -> None:
+        super().__init__(
+            shard_id,
+            f"shard {shard_id} takes no new group {group_id} at present: the root ring changes or the shard "
+            "is being removed; retry after a short wait",
+        )
+        self.group_id = group_id
+
+    def metadata(self) -> dict[str, str]:
+        return {"shard": self.shard_id, "group_id": self.group_id}
 
 
 class RowLimitExceeded(ShardError):

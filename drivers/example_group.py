@@ -87,7 +87,7 @@ def example_plan(example: ExampleGroup, kinds: Sequence[Kind], *, drops: bool) -
     The guards accept it in a group that has rows of all kinds.
     """
     fence = example.fence
-    puts = [_put(example, row) for row in _new_rows() if kind_of(row) in kinds]
+    puts = [_put(example, row) for row in new_rows() if kind_of(row) in kinds]
     existing: dict[Kind, int] = {}
     if Kind.FACT in kinds:
         fact = next((row for row in example.rows.get(Kind.FACT, ()) if isinstance(row, Fact)), _A_FACT)
@@ -118,7 +118,8 @@ def _put(example: ExampleGroup, row: AnyRow) -> RowPut:
     return RowPut(row, existed=False)
 
 
-def _new_rows() -> list[AnyRow]:
+def new_rows() -> list[AnyRow]:
+    """One of each kind, without vectors; no group has them. Their ends are among them."""
     entity, episode, community, saga = (_new(kind) for kind in NODE_KINDS)
     return [
         Entity(uuid=entity, name=_TERM, terms=_TERM, term_count=1),

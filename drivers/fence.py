@@ -24,6 +24,8 @@ class GroupRef:
 
     group_id: str
     space: str = POOLED
+    epoch: int = field(default=0, compare=False)
+    """Of the owner's fence when the group was found there; 0: not known."""
 
 
 class FenceState(StrEnum):
@@ -76,6 +78,10 @@ class Fence:
     token: int = 0
     """Fencing token of the last move's coordinator; 0 when the group never moved."""
     move_id: str = ""
+    applied: int = 0
+    """Of a target: everything of the source up to this version is here; 0 else."""
+    cursor: str = ""
+    """Of a target: how far the copy has come, as drivers.moving.CopyCursor.text; empty else."""
     last_created_at: int = 0
     prune_floor: int = 0
     """Tombstones at or below this version may be gone: a reader from before it starts anew."""
@@ -88,6 +94,12 @@ class Fence:
     def owns(self) -> bool:
         """Whether this shard answers for the group."""
         return self.state in (FenceState.OPEN, FenceState.FROZEN)
+
+    def owned_throughout(self, ref: GroupRef) -> bool:
+        """Whether this shard has owned the group ever since it was found there: a fence that is read after
+        rows vouches for them. A shard to which the group came back in between showed old rows before."""
+        began = ref.epoch + 1 if self.state is FenceState.FROZEN else ref.epoch
+        return self.owns and (not ref.epoch or self.epoch in (ref.epoch, began))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +119,14 @@ class ShardMarker:
     schema_version: int
     root_version: int
     root_ring: tuple[RootMember, ...]
-    """Sorted by shard_id. Chooses the root home of a group; fixed when the fleet is founded."""
+    """Sorted by shard_id. Chooses the root home of a group; changed by the root change alone."""
     pool_graphs: int
     """Pooled containers of this shard (FalkorDB); 1 on Neo4j."""
     beat: int = 0
     """Advanced while gateways write here: a lower one than is known is an older copy of the disk."""
+    pending_version: int = 0
+    """Of the root ring that is about to take over; 0: none is."""
+    pending_ring: tuple[RootMember, ...] = ()
+    """Sorted by shard_id."""
+    removed: bool = False
+    """The shard has left its fleet for ever."""

@@ -32,6 +32,8 @@ FENCE_COLUMNS: tuple[str, ...] = (
     "moved_epoch",
     "token",
     "move_id",
+    "applied",
+    "cursor",
     "last_created_at",
     "prune_floor",
     "embeddings",
@@ -52,7 +54,14 @@ MARKER_COLUMNS: tuple[str, ...] = (
     "root_ring",
     "pool_graphs",
     "beat",
+    "pending_version",
+    "pending_ring",
+    "removed",
 )
+
+
+ROOT_COLUMNS: tuple[str, ...] = ("root_version", "root_ring", "pending_version", "pending_ring", "removed")
+"""Properties of a marker that change while its fleet does."""
 
 
 def encode_stats(stats: Mapping[Kind, KindStats]) -> dict[str, int]:
@@ -104,6 +113,8 @@ def encode_fence(fence: Fence) -> dict[str, str | int]:
         "moved_epoch": fence.moved_epoch,
         "token": fence.token,
         "move_id": fence.move_id,
+        "applied": fence.applied,
+        "cursor": fence.cursor,
         "last_created_at": fence.last_created_at,
         "prune_floor": fence.prune_floor,
         "embeddings": encode_embeddings(fence.embeddings),
@@ -136,6 +147,9 @@ def _fence(values: tuple[Any, ...]) -> Fence:
         moved_epoch=v["moved_epoch"],
         token=v["token"],
         move_id=v["move_id"],
+        # Fences from before moves have neither.
+        applied=v["applied"] or 0,
+        cursor=v["cursor"] or "",
         last_created_at=v["last_created_at"],
         prune_floor=v["prune_floor"],
         embeddings=decode_embeddings(v["embeddings"]),
@@ -144,29 +158,51 @@ def _fence(values: tuple[Any, ...]) -> Fence:
     )
 
 
+def encode_members(members: Sequence[RootMember]) -> str:
+    return orjson.dumps([[m.shard_id, m.weight] for m in members]).decode()
+
+
+def decode_members(text: str | None) -> tuple[RootMember, ...]:
+    members = cast("list[tuple[str, float]]", orjson.loads(text or "[]"))
+    return tuple(RootMember(shard_id, weight) for shard_id, weight in members)
+
+
+def encode_root(marker: ShardMarker) -> dict[str, str | int]:
+    """ROOT_COLUMNS."""
+    return {
+        "root_version": marker.root_version,
+        "root_ring": encode_members(marker.root_ring),
+        "pending_version": marker.pending_version,
+        "pending_ring": encode_members(marker.pending_ring),
+        "removed": int(marker.removed),
+    }
+
+
 def encode_marker(marker: ShardMarker) -> dict[str, str | int]:
     return {
         "fleet": marker.fleet,
         "shard": marker.shard,
         "incarnation": marker.incarnation,
         "schema_version": marker.schema_version,
-        "root_version": marker.root_version,
-        "root_ring": orjson.dumps([[m.shard_id, m.weight] for m in marker.root_ring]).decode(),
         "pool_graphs": marker.pool_graphs,
         "beat": marker.beat,
+        **encode_root(marker),
     }
 
 
 def decode_marker(values: Sequence[Any]) -> ShardMarker:
     v = dict(zip(MARKER_COLUMNS, values, strict=True))
-    members = cast("list[tuple[str, float]]", orjson.loads(v["root_ring"]))
     return ShardMarker(
         fleet=v["fleet"],
         shard=v["shard"],
         incarnation=v["incarnation"],
         schema_version=v["schema_version"],
         root_version=v["root_version"],
-        root_ring=tuple(RootMember(shard_id, weight) for shard_id, weight in members),
+        root_ring=decode_members(v["root_ring"]),
         pool_graphs=v["pool_graphs"],
         beat=v["beat"],
+        # Markers from before the root ring could change have none of these.
+        pending_version=v["pending_version"] or 0,
+        pending_ring=decode_members(v["pending_ring"]),
+        removed=bool(v["removed"]),
     )

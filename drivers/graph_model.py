@@ -144,6 +144,9 @@ class Closure:
     """The fact's `invalid_at` until then."""
     episode_uuid: str
     """The episode that caused the change; empty when a direct write did."""
+    fact_uuid: str = ""
+    """The fact that begins where this one ended or says that it was never so; empty when the episode told the
+    end itself, and when a direct write made the change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

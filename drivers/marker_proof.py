@@ -1,7 +1,5 @@
 """Whether the server behind a new connection is the shard that was admitted."""
 
-from dataclasses import replace
-
 from drivers.fence import ShardMarker
 
 
@@ -13,7 +11,11 @@ def proves(found: ShardMarker | None, admitted: ShardMarker | None) -> bool:
     """
     if admitted is None or admitted.beat == 0:
         return True
-    return found is not None and replace(admitted, beat=found.beat) == found and found.beat >= admitted.beat
+    if found is None or found.beat < admitted.beat:
+        return False
+    # The root ring of a shard may change while connections to it are made; its identity does not.
+    same = (admitted.fleet, admitted.shard, admitted.incarnation, admitted.schema_version)
+    return (found.fleet, found.shard, found.incarnation, found.schema_version) == same
 
 
 REPLACED = "another server or an older copy of its data answers there now"

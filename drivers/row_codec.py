@@ -8,6 +8,7 @@ present, so that writing the map over an older row replaces it.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import chain, repeat
 from typing import Any, cast
 
 from drivers import attribute_codec
@@ -76,6 +77,7 @@ COLUMNS: Mapping[Kind, tuple[str, ...]] = {
         "closure_at",
         "closure_end",
         "closure_episode",
+        "closure_fact",
         "attributes",
     ),
     Kind.MENTION: _EDGE,
@@ -136,12 +138,22 @@ def encode(group_id: str, row: AnyRow) -> dict[str, Property]:
                 "closure_at": [closure.closed_at for closure in row.closures],
                 "closure_end": [closure.previous_end for closure in row.closures],
                 "closure_episode": [closure.episode_uuid for closure in row.closures],
+                "closure_fact": [closure.fact_uuid for closure in row.closures],
             }
         case NextEpisode():
             properties["saga_uuid"] = row.saga_uuid
         case Mention() | Membership() | SagaEpisode():
             pass
     return properties
+
+
+def _closures(v: Mapping[str, Any]) -> tuple[Closure, ...]:
+    """Rows that were written before closures had facts have no list of them."""
+    times, ends, episodes = (v[name] or () for name in ("closure_at", "closure_end", "closure_episode"))
+    facts = chain(v["closure_fact"] or (), repeat(""))
+    return tuple(
+        Closure(at, end, episode, next(facts)) for at, end, episode in zip(times, ends, episodes, strict=True)
+    )
 
 
 def decode(kind: Kind, values: Sequence[Any], vector: Vector | None = None) -> AnyRow:
@@ -187,12 +199,7 @@ def decode(kind: Kind, values: Sequence[Any], vector: Vector | None = None) -> A
                 valid_at=v["valid_at"],
                 invalid_at=v["invalid_at"],
                 expired_at=v["expired_at"],
-                closures=tuple(
-                    Closure(*parts)
-                    for parts in zip(
-                        v["closure_at"] or (), v["closure_end"] or (), v["closure_episode"] or (), strict=True
-                    )
-                ),
+                closures=_closures(v),
             )
         case Kind.MENTION:
             return Mention(**common)

@@ -41,7 +41,7 @@ def row_size(row: AnyRow) -> RowSize:
         case Episode():
             chars += len(row.name) + len(row.content) + len(row.source_description)
         case Fact():
-            values = len(row.episodes) + 3 * len(row.closures)
+            values = len(row.episodes) + 4 * len(row.closures)
             chars += len(row.name) + len(row.fact) + _UUID_CHARS * values
         case Community() | Saga():
             chars += len(row.name) + len(row.summary)

@@ -1,6 +1,6 @@
 """What a write needs to know, what it is to do as one unit, and what became of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -137,24 +137,28 @@ class WritePlan:
 
 
 def write_weight(plan: WritePlan) -> int:
-    """What a write costs an engine under its lock, in rows: each row is 1, and what is in all rows together
-    adds 1 for every so many of each amount (the constants above)."""
-    sizes = [row_size(put.row) for put in plan.puts]
+    """What a write costs an engine under its lock, in rows: each row is 1, what is in them comes on top."""
+    vectors = (put.row for put in plan.puts if put.vector is VectorChange.SET)
+    return len(plan.puts) + len(plan.drops) + content_weight([put.row for put in plan.puts], vectors)
+
+
+def content_weight(rows: Sequence[AnyRow], with_vectors: Iterable[AnyRow]) -> int:
+    """1 for every so many of each amount (the constants above) in all `rows` together, and in the vectors of
+    those that are stored with them."""
+    sizes = [row_size(row) for row in rows]
     return (
-        len(plan.puts)
-        + len(plan.drops)
-        + sum(size.term_chars for size in sizes) // TERM_CHARS_PER_WEIGHT
+        sum(size.term_chars for size in sizes) // TERM_CHARS_PER_WEIGHT
         + sum(size.values for size in sizes) // VALUES_PER_WEIGHT
         + sum(size.chars for size in sizes) // CHARS_PER_WEIGHT
-        + sum(map(_vector_numbers, plan.puts)) // VECTOR_NUMBERS_PER_WEIGHT
+        + sum(map(_vector_numbers, with_vectors)) // VECTOR_NUMBERS_PER_WEIGHT
     )
 
 
-def _vector_numbers(put: RowPut) -> int:
+def _vector_numbers(row: AnyRow) -> int:
     """Those that add to the weight."""
-    if put.vector is not VectorChange.SET or not isinstance(put.row, TextRow | Fact):
+    if not isinstance(row, TextRow | Fact) or row.embedding is None:
         return 0
-    return 0 if put.row.embedding is None else max(0, put.row.embedding.size - VECTOR_NUMBERS_INCLUDED)
+    return max(0, row.embedding.size - VECTOR_NUMBERS_INCLUDED)
 
 
 def check_weight(plan: WritePlan, shard_id: str, weight_max: int) -> None:

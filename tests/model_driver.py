@@ -8,19 +8,24 @@ What the contract leaves to the engine is chosen here in the simplest way and no
 the ranking of keyword candidates, and where `changes` cuts within its limit.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from unicodedata import category
 
 from drivers.contract import SchemaItem, SchemaReport
 from drivers.deadline import Deadline
-from drivers.errors import RowLimitExceeded
-from drivers.fence import SCHEMA_VERSION, Engine, Fence, GroupRef, ShardMarker
+from drivers.errors import RegisterClosed, RowLimitExceeded
+from drivers.fence import POOLED, SCHEMA_VERSION, Engine, Fence, GroupRef, ShardMarker
+from drivers.fence_changes import FenceChange, Value
+from drivers.fence_codec import encode_root
 from drivers.filters import NO_FILTER, matches
 from drivers.graph_model import OPEN_END, AnyRow, Community, Entity, Episode, Fact, Kind
 from drivers.keyword_cut import cut_to_chars
+from drivers.moving import Changed, CopyCursor, GroupChanges, GroupPage, Intake, Settlement
 from drivers.path_search import shortest_paths
 from drivers.reads import Changes, ListOrder, ListQuery, RowsRead, Tombstone
+from drivers.register_gate import RegisterGate
 from drivers.row_codec import kind_of, term_count_of
 from drivers.row_key import RowKey
 from drivers.search_reads import (
@@ -43,6 +48,7 @@ from drivers.search_reads import (
 )
 from drivers.vector_slots import SlotBacklog, SlotRead, VectorSlot
 from drivers.write_plan import ROWS_PER_WRITE_MAX, ImageRequest, Images, IncidentEdge, WriteOutcome, WritePlan
+from tests import model_moving as moving
 from tests.model_group import (
     AnyEdge,
     GroupState,
@@ -69,7 +75,12 @@ class ModelDriver:
         self.marker: ShardMarker | None = None
         self.settings: ShardMarker | None = None
         """What use_marker was told."""
+        self.gate = RegisterGate()
+        self.clock_ahead_us = 0
+        """Of the true time."""
         self.has_schema = False
+        self.spaces: set[str] = set()
+        """Made by ensure_space or with a fence."""
         self._slots = ModelSlots()
 
     async def step(self, name: str) -> None:
@@ -115,6 +126,25 @@ class ModelDriver:
             self.marker = replace(self.marker, beat=beat)
         return self.marker.beat
 
+    async def change_marker(
+        self, seen: ShardMarker, after: ShardMarker, deadline: Deadline
+    ) -> ShardMarker | None:
+        await self._begin("change_marker", deadline)
+        if self.marker is not None and encode_root(self.marker) == encode_root(seen):
+            self.marker = replace(
+                self.marker,
+                root_version=after.root_version,
+                root_ring=after.root_ring,
+                pending_version=after.pending_version,
+                pending_ring=after.pending_ring,
+                removed=after.removed,
+            )
+        return self.marker
+
+    async def clock_us(self, deadline: Deadline) -> int:
+        await self._begin("clock_us", deadline)
+        return time.time_ns() // 1_000 + self.clock_ahead_us
+
     def use_marker(self, marker: ShardMarker) -> None:
         self.settings = marker
 
@@ -134,9 +164,22 @@ class ModelDriver:
 
     # --- fences -----------------------------------------------------------------------------------
 
-    async def create_fence(self, fence: Fence, deadline: Deadline) -> Fence:
+    async def read_gate(self, deadline: Deadline) -> RegisterGate:
+        await self._begin("read_gate", deadline)
+        return self.gate
+
+    async def raise_gate(self, gate: RegisterGate, deadline: Deadline) -> None:
+        await self._begin("raise_gate", deadline)
+        self.gate = self.gate.raised(gate)
+
+    async def create_fence(
+        self, fence: Fence, deadline: Deadline, roots: Collection[int] = frozenset()
+    ) -> Fence:
         await self._begin("create_fence", deadline)
-        group = self.groups.setdefault(self._address(GroupRef(fence.group_id, fence.space)), GroupState())
+        there = self._group(GroupRef(fence.group_id, fence.space)).fence
+        if there is None and not self.gate.lets(roots):
+            raise RegisterClosed(self._shard_id, fence.group_id)
+        group = self._made(GroupRef(fence.group_id, fence.space))
         group.fence = group.fence or replace(fence, stats=every_kind(fence.stats))
         return group.fence
 
@@ -148,6 +191,13 @@ class ModelDriver:
         await self._begin("list_fences", deadline)
         owning = [g.fence for g in self.groups.values() if g.fence is not None and g.fence.owns]
         return sorted((f for f in owning if f.group_id > after), key=lambda f: f.group_id)[:limit]
+
+    async def list_all_fences(self, after: str, limit: int, deadline: Deadline) -> Sequence[Fence]:
+        await self._begin("list_all_fences", deadline)
+        every = [g.fence for g in self.groups.values() if g.fence is not None and g.fence.group_id > after]
+        every.sort(key=lambda fence: (fence.group_id, fence.space))
+        last = every[min(limit, len(every)) - 1].group_id if every else ""
+        return [fence for fence in every if fence.group_id <= last]
 
     # --- writing ----------------------------------------------------------------------------------
 
@@ -233,11 +283,7 @@ class ModelDriver:
             return Changes((), (), after_version, None)
         rows = sorted((r.version, k, u) for (k, u), r in group.rows.items() if r.version > after_version)
         tombs = sorted((v, k, u) for (k, u), v in group.tombstones.items() if v > after_version)
-        bound = group.fence.version
-        versions = sorted(version for version, _, _ in (*rows, *tombs))
-        if len(versions) > limit:
-            whole = [v for v in versions[:limit] if v < versions[limit]]
-            bound = whole[-1] if whole else versions[0]
+        bound = moving.cut([version for version, _, _ in (*rows, *tombs)], limit, group.fence.version)
         return Changes(
             rows=tuple(read(group, kind, uuid, True) for v, kind, uuid in rows if v <= bound),
             tombstones=tuple(Tombstone(kind, uuid, v) for v, kind, uuid in tombs if v <= bound),
@@ -390,6 +436,64 @@ class ModelDriver:
         await self._begin("semantic_in_slot", deadline)
         return self._slots.search(self._group(slot.ref), slot, query)
 
+    # --- moving a group ---------------------------------------------------------------------------
+
+    async def change_fence(
+        self,
+        ref: GroupRef,
+        change: FenceChange,
+        given: Mapping[str, Value],
+        deadline: Deadline,
+        settlement: Settlement | None = None,
+    ) -> Changed:
+        await self._begin("change_fence", deadline)
+        group = self._made(ref) if change.creates else self._group(ref)
+        return Changed(moving.changed(group, ref, change, given, settlement), group.fence)
+
+    async def locked_fence(self, ref: GroupRef, deadline: Deadline) -> Fence | None:
+        await self._begin("locked_fence", deadline)
+        return self._group(ref).fence
+
+    async def read_page(
+        self, ref: GroupRef, cursor: CopyCursor, rows_max: int, deadline: Deadline
+    ) -> GroupPage:
+        await self._begin("read_page", deadline)
+        return moving.page(self._group(ref), cursor, rows_max)
+
+    async def read_changes(
+        self, ref: GroupRef, after_version: int, rows_max: int, deadline: Deadline
+    ) -> GroupChanges:
+        await self._begin("read_changes", deadline)
+        return moving.changes(self._group(ref), after_version, rows_max)
+
+    async def take_in(self, ref: GroupRef, intake: Intake, deadline: Deadline) -> Changed:
+        await self._begin("take_in", deadline)
+        return moving.take_in(self._group(ref), ref, intake, self._shard_id, self.write_weight_max)
+
+    async def wipe(
+        self, ref: GroupRef, token: int, move_id: str, rows_max: int, deadline: Deadline
+    ) -> int | None:
+        await self._begin("wipe", deadline)
+        wiped = moving.wipe(self._group(ref), token, move_id, rows_max)
+        if wiped is not None:
+            self._slots.drop_all(ref)
+        return wiped
+
+    async def ensure_space(self, space: str, deadline: Deadline) -> None:
+        await self._begin("ensure_space", deadline)
+        if space != POOLED and self._engine is not Engine.NEO4J:
+            self.spaces.add(space)
+
+    async def drop_space(self, space: str, deadline: Deadline) -> bool:
+        await self._begin("drop_space", deadline)
+        inside = [address for address in self.groups if address[0] == space]
+        if space not in self.spaces or not moving.is_left_over([self.groups[a] for a in inside]):
+            return False
+        self.spaces.remove(space)
+        for address in inside:
+            del self.groups[address]
+        return True
+
     # --- parts ------------------------------------------------------------------------------------
 
     async def _begin(self, name: str, deadline: Deadline) -> None:
@@ -399,6 +503,13 @@ class ModelDriver:
     def _address(self, ref: GroupRef) -> tuple[str, str]:
         """Neo4j has one space, whatever a ref says."""
         return ("" if self._engine is Engine.NEO4J else ref.space, ref.group_id)
+
+    def _made(self, ref: GroupRef) -> GroupState:
+        """The group, and its space, made where they are not there."""
+        space, _ = address = self._address(ref)
+        if space != POOLED:
+            self.spaces.add(space)
+        return self.groups.setdefault(address, GroupState())
 
     def _group(self, ref: GroupRef) -> GroupState:
         """An unknown group reads as an empty one that is not kept."""

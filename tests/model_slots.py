@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from drivers.fence import GroupRef
 from drivers.filters import matches
 from drivers.graph_model import Kind, Vector
 from drivers.row_key import RowKey
@@ -74,6 +75,10 @@ class ModelSlots:
     def drop(self, slot: VectorSlot) -> None:
         if self._stored(slot) is not None:
             del self._slots[slot.key], self._vectors[slot.key]
+
+    def drop_all(self, ref: GroupRef) -> None:
+        for slot in [slot for slot in self._slots.values() if slot.ref == ref]:
+            self.drop(slot)
 
     def search(self, group: GroupState, slot: VectorSlot, query: SemanticQuery) -> SlotRead:
         stored = self._stored(slot)

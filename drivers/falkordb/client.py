@@ -95,6 +95,38 @@ class GraphClient:
         except ReplyRefused as refused:
             raise classify(self._shard_id, str(refused), what) from refused
 
+    async def delete_graph(self, graph: str, left_text: str, deadline: Deadline, what: str) -> bool:
+        """Deletes a graph in which the query `left_text` finds nothing; whether it did.
+
+        The server drops the deletion if anybody has sent the graph a query that may write since it was
+        watched, before the look: a late deletion does nothing to what has come meanwhile. A query that is
+        still running when the watch begins may be lost with the graph: a graph without an owner gets none but
+        those of the next move, which looks at its fence again.
+        """
+        query = left_text.encode()
+
+        async def once(connection: Connection) -> object:
+            await connection.call("WATCH", graph)
+            try:
+                look = self._command("GRAPH.RO_QUERY", graph, query, connection, deadline)
+                if records(await connection.call(*look)):
+                    await connection.call("UNWATCH")
+                    return None
+                await connection.call("MULTI")
+                await connection.call("GRAPH.DELETE", graph)
+                return await connection.call("EXEC")
+            except ReplyRefused:
+                # What it watches must not outlive this call.
+                connection.close()
+                raise
+
+        try:
+            return bool(await self._run(once, deadline, what, graph=graph))
+        except ReplyRefused as refused:
+            if NO_SUCH_GRAPH in str(refused):
+                return False
+            raise classify(self._shard_id, str(refused), what) from refused
+
     async def command(self, deadline: Deadline, what: str, *parts: str) -> object:
         """The answer to a command that reads."""
 

@@ -1,17 +1,20 @@
 """FalkorDBDriver: the contract, put together from this package's parts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from drivers.contract import SchemaReport
 from drivers.deadline import Deadline
-from drivers.falkordb import fences, queries, read, schema, search, slots, write
+from drivers.falkordb import fences, moving, queries, read, schema, search, slots, write
 from drivers.falkordb.client import GraphClient
 from drivers.falkordb.graphs import MARKER_GRAPH, graph_of, pooled_graphs
 from drivers.falkordb.settings import FalkorDBSettings
 from drivers.fence import POOLED, Engine, Fence, GroupRef, ShardMarker
+from drivers.fence_changes import FenceChange, Value
 from drivers.graph_model import Kind
+from drivers.moving import Changed, CopyCursor, GroupChanges, GroupPage, Intake, Settlement
 from drivers.path_search import shortest_paths
 from drivers.reads import Changes, ListQuery, RowsRead
+from drivers.register_gate import RegisterGate
 from drivers.search_reads import (
     ExpandQuery,
     ExpandRead,
@@ -31,7 +34,8 @@ from drivers.write_plan import ImageRequest, Images, WriteOutcome, WritePlan
 
 class FalkorDBDriver:
     """drivers.contract.ShardDriver. A pooled group lies in one of the marker's pool_graphs graphs, chosen by
-    its name; every other space is a graph of its own, made with its indexes by create_fence."""
+    its name; every other space is a graph of its own, made with its indexes by create_fence, ensure_space and
+    PREPARE."""
 
     def __init__(self, shard_id: str, settings: FalkorDBSettings) -> None:
         self._shard_id = shard_id
@@ -70,6 +74,14 @@ class FalkorDBDriver:
     async def advance_beat(self, seen: int, beat: int, deadline: Deadline) -> int:
         return await fences.advance_beat(self._client, seen, beat, deadline)
 
+    async def change_marker(
+        self, seen: ShardMarker, after: ShardMarker, deadline: Deadline
+    ) -> ShardMarker | None:
+        return await fences.change_marker(self._client, seen, after, deadline)
+
+    async def clock_us(self, deadline: Deadline) -> int:
+        return await fences.clock_us(self._client, deadline)
+
     def use_marker(self, marker: ShardMarker) -> None:
         self._marker = marker
         self._client.use_marker(marker)
@@ -86,17 +98,28 @@ class FalkorDBDriver:
 
     # --- fences -----------------------------------------------------------------------------------
 
-    async def create_fence(self, fence: Fence, deadline: Deadline) -> Fence:
+    async def read_gate(self, deadline: Deadline) -> RegisterGate:
+        return await fences.read_gate(self._client, self._pool_graphs, deadline)
+
+    async def raise_gate(self, gate: RegisterGate, deadline: Deadline) -> None:
+        await fences.raise_gate(self._client, self._pool_graphs, gate, deadline)
+
+    async def create_fence(
+        self, fence: Fence, deadline: Deadline, roots: Collection[int] = frozenset()
+    ) -> Fence:
         graph = self.graph_of(GroupRef(fence.group_id, fence.space))
         if fence.space != POOLED:
             await schema.ensure(self._client, (graph,), deadline)
-        return await fences.create_fence(self._client, graph, fence, deadline)
+        return await fences.create_fence(self._client, graph, fence, roots, deadline)
 
     async def read_fences(self, refs: Sequence[GroupRef], deadline: Deadline) -> Mapping[str, Fence]:
         return await fences.read_fences(self._client, refs, self._pool_graphs, deadline)
 
     async def list_fences(self, after: str, limit: int, deadline: Deadline) -> Sequence[Fence]:
         return await fences.list_fences(self._client, self._pool_graphs, after, limit, deadline)
+
+    async def list_all_fences(self, after: str, limit: int, deadline: Deadline) -> Sequence[Fence]:
+        return await fences.list_all_fences(self._client, self._pool_graphs, after, limit, deadline)
 
     # --- writing ----------------------------------------------------------------------------------
 
@@ -177,6 +200,49 @@ class FalkorDBDriver:
 
     async def semantic_in_slot(self, slot: VectorSlot, query: SemanticQuery, deadline: Deadline) -> SlotRead:
         return await slots.semantic_in_slot(self._client, self.graph_of(slot.ref), slot, query, deadline)
+
+    # --- moving a group ---------------------------------------------------------------------------
+
+    async def change_fence(
+        self,
+        ref: GroupRef,
+        change: FenceChange,
+        given: Mapping[str, Value],
+        deadline: Deadline,
+        settlement: Settlement | None = None,
+    ) -> Changed:
+        return await moving.change_fence(
+            self._client, self.graph_of(ref), ref, change, given, deadline, settlement
+        )
+
+    async def locked_fence(self, ref: GroupRef, deadline: Deadline) -> Fence | None:
+        return await moving.read_fence(self._client, self.graph_of(ref), ref, deadline)
+
+    async def read_page(
+        self, ref: GroupRef, cursor: CopyCursor, rows_max: int, deadline: Deadline
+    ) -> GroupPage:
+        return await moving.read_page(self._client, self.graph_of(ref), ref, cursor, rows_max, deadline)
+
+    async def read_changes(
+        self, ref: GroupRef, after_version: int, rows_max: int, deadline: Deadline
+    ) -> GroupChanges:
+        return await moving.read_changes(
+            self._client, self.graph_of(ref), ref, after_version, rows_max, deadline
+        )
+
+    async def take_in(self, ref: GroupRef, intake: Intake, deadline: Deadline) -> Changed:
+        return await moving.take_in(self._client, self.graph_of(ref), ref, intake, deadline)
+
+    async def wipe(
+        self, ref: GroupRef, token: int, move_id: str, rows_max: int, deadline: Deadline
+    ) -> int | None:
+        return await moving.wipe(self._client, self.graph_of(ref), ref, token, move_id, rows_max, deadline)
+
+    async def ensure_space(self, space: str, deadline: Deadline) -> None:
+        await moving.ensure_space(self._client, space, deadline)
+
+    async def drop_space(self, space: str, deadline: Deadline) -> bool:
+        return await moving.drop_space(self._client, space, deadline)
 
     # --- parts ------------------------------------------------------------------------------------
 

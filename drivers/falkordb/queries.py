@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from drivers.fence import FenceState
 from drivers.fence_codec import FENCE_COLUMNS, MARKER_COLUMNS
 from drivers.graph_model import EDGE_KINDS, Kind
+from drivers.register_gate import RegisterGate
 from drivers.row_codec import COLUMNS, LABEL
 
 FENCE = "FENCE"
@@ -65,9 +66,29 @@ LIST_FENCES = f"""MATCH (f:_Fence) WHERE {OWNING} AND f.group_id + '' > $after
 WITH f ORDER BY f.group_id LIMIT $limit
 {tagged(FENCE, cells("f", FENCE_COLUMNS))}"""
 
-CREATE_FENCE = f"""MERGE (f:_Fence {{group_id: $group}})
+LIST_ALL_FENCES = f"""MATCH (f:_Fence) WHERE f.group_id + '' > $after
+WITH f ORDER BY f.group_id LIMIT $limit
+{tagged(FENCE, cells("f", FENCE_COLUMNS))}"""
+
+GATE = "(g:_Gate {key: 'gate'})"
+_GATE_ROOT = f"coalesce(g.root, {RegisterGate().root})"
+_GATE_SEAL = f"coalesce(g.seal, {RegisterGate().seal})"
+
+CREATE_FENCE = f"""OPTIONAL MATCH {GATE}
+WITH {_GATE_SEAL} % 2 = 0 AND (size($roots) = 0 OR {_GATE_ROOT} IN $roots) AS lets
+UNWIND CASE WHEN lets THEN [1] ELSE [] END AS once
+MERGE (f:_Fence {{group_id: $group}})
 ON CREATE SET f += $properties
 {tagged(FENCE, cells("f", FENCE_COLUMNS))}"""
+"""No row when the gate is closed. A graph without a gate has the one of a founding."""
+
+READ_GATE = f"MATCH {GATE} RETURN g.root, g.seal"
+
+RAISE_GATE = f"""MERGE {GATE}
+ON CREATE SET g.root = $root, g.seal = $seal
+ON MATCH SET g.root = CASE WHEN g.root < $root THEN $root ELSE g.root END,
+             g.seal = CASE WHEN g.seal < $seal THEN $seal ELSE g.seal END
+RETURN g.root, g.seal"""
 
 READ_MARKER = f"MATCH (m:_Marker {{key: 'shard'}}) RETURN {cells('m', MARKER_COLUMNS)}"
 
@@ -80,5 +101,13 @@ RETURN {cells("m", MARKER_COLUMNS)}"""
 ADVANCE_BEAT = """MATCH (m:_Marker {key: 'shard'})
 SET m.beat = CASE WHEN m.beat = $seen THEN $beat ELSE m.beat END
 RETURN m.beat"""
+
+CHANGE_MARKER = """MATCH (m:_Marker {key: 'shard'})
+WHERE m.root_version = $seen.root_version AND m.root_ring = $seen.root_ring
+  AND coalesce(m.pending_version, 0) = $seen.pending_version
+  AND coalesce(m.pending_ring, '[]') = $seen.pending_ring
+  AND coalesce(m.removed, 0) = $seen.removed
+SET m += $after
+RETURN m.root_version"""
 
 PING = "RETURN 1"

@@ -12,12 +12,17 @@ from drivers.falkordb.queries import (
     tagged,
     union,
 )
+from drivers.falkordb.queries_write import OPERATION, OPERATION_COLUMNS
 from drivers.graph_model import EDGE_KINDS, TEXT_KINDS, Kind
 from drivers.reads import ListOrder
 from drivers.row_codec import LABEL
 
 TOMBSTONE = "TOMBSTONE"
+TOMBSTONE_COLUMNS = ("kind", "uuid", "version")
 VERSION = "VERSION"
+
+OPERATION_ROW = tagged(OPERATION, cells("n", ("op_id", *OPERATION_COLUMNS)))
+"""A whole record, unlike that of images_text, whose caller knows the op id."""
 
 _ORDER: Mapping[ListOrder, str] = {
     ListOrder.UUID: "n.uuid",
@@ -80,16 +85,17 @@ def list_text(
 
 
 @cache
-def changed_versions_text() -> str:
-    """How many rows and tombstones each version after $after has, counting the first $rows_max of each
-    kind. Parameters: group, after, rows_max."""
+def changed_versions_text(*, with_operations: bool) -> str:
+    """How many rows and tombstones (and operations) each version after $after has, counting the first
+    $rows_max of each kind. Parameters: group, after, rows_max."""
+    patterns = (*map(match_all, Kind), "(n:_Tombstone)", *(("(n:_Op)",) if with_operations else ()))
     return union(
         (
             *(
                 f"MATCH {pattern} WHERE n.group_id = $group AND n.version > $after\n"
                 "WITH n.version AS version ORDER BY version LIMIT $rows_max\n"
                 f"WITH version, count(version) AS rows\n{tagged(VERSION, 'version, rows')}"
-                for pattern in (*map(match_all, Kind), "(n:_Tombstone)")
+                for pattern in patterns
             ),
             FENCE_OF_GROUP,
         )
@@ -97,7 +103,7 @@ def changed_versions_text() -> str:
 
 
 @cache
-def changes_text(slots: tuple[tuple[Kind, str], ...]) -> str:
+def changes_text(slots: tuple[tuple[Kind, str], ...], *, with_operations: bool) -> str:
     """Everything with a version in ($after, $until]. `slots` has one for each of TEXT_KINDS."""
     slot = dict(slots)
     within = "WHERE n.group_id = $group AND n.version > $after AND n.version <= $until"
@@ -108,7 +114,8 @@ def changes_text(slots: tuple[tuple[Kind, str], ...]) -> str:
                 + tagged(kind, row_cells(kind, slot=slot[kind] if kind in TEXT_KINDS else None))
                 for kind in Kind
             ),
-            f"MATCH (n:_Tombstone) {within}\n{tagged(TOMBSTONE, cells('n', ('kind', 'uuid', 'version')))}",
+            f"MATCH (n:_Tombstone) {within}\n{tagged(TOMBSTONE, cells('n', TOMBSTONE_COLUMNS))}",
+            *([f"MATCH (n:_Op) {within}\n{OPERATION_ROW}"] if with_operations else []),
             FENCE_OF_GROUP,
         )
     )

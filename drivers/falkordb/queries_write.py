@@ -156,18 +156,20 @@ def _changes(shape: WriteShape) -> Iterable[str]:
             "t.uuid = row.uuid, t.version = f.version",
         )
     for kind, slot in shape.put:
-        yield _for_each(f"$put_{kind}", f"{_merge(kind)} {_set(kind, slot)}")
+        yield _for_each(f"$put_{kind}", f"{merge(kind)} {_set(kind, slot)}")
     if shape.closes_facts:
         slot = dict(shape.put)[Kind.FACT]
         yield _for_each(
             "$closed_FACT",
-            f"{_merge(Kind.FACT)} {_set(Kind.FACT, slot)}, "
+            f"{merge(Kind.FACT)} {_set(Kind.FACT, slot)}, "
             "n.closure_at = CASE WHEN row.by IS NULL THEN row.p.closure_at "
             "ELSE row.p.closure_at + [f.last_created_at] END, "
             "n.closure_end = CASE WHEN row.by IS NULL THEN row.p.closure_end "
             "ELSE row.p.closure_end + [row.end] END, "
             "n.closure_episode = CASE WHEN row.by IS NULL THEN row.p.closure_episode "
             "ELSE row.p.closure_episode + [row.by] END, "
+            "n.closure_fact = CASE WHEN row.by IS NULL THEN row.p.closure_fact "
+            "ELSE row.p.closure_fact + [''] END, "
             "n.expired_at = CASE WHEN row.expires THEN f.last_created_at ELSE row.p.expired_at END",
         )
 
@@ -178,7 +180,7 @@ def _for_each(items: str, updates: str) -> str:
     )
 
 
-def _merge(kind: Kind) -> str:
+def merge(kind: Kind) -> str:
     if kind not in EDGE_KINDS:
         return f"MERGE (n:{LABEL[kind]} {{pk: row.p.pk}})"
     source, target = ENDPOINT_KINDS[kind]

@@ -6,11 +6,12 @@ from itertools import product
 
 from drivers.example_group import ExampleGroup, example_plan
 from drivers.falkordb import queries, queries_read, queries_search, queries_slots, queries_write
+from drivers.falkordb.move_shapes import move_shapes
 from drivers.falkordb.parameters import Parameter
 from drivers.falkordb.search import fitting_spec, groups_clause, matching_clause, terms_clause
 from drivers.falkordb.write import DEFAULT_SLOT, compose, operation_parameters, slot_of
 from drivers.fence import EmbeddingSpec
-from drivers.fence_codec import MARKER_COLUMNS, encode_fence
+from drivers.fence_codec import MARKER_COLUMNS, ROOT_COLUMNS, encode_fence
 from drivers.filter_parameters import far_parameters, filter_parameters
 from drivers.filters import NO_FILTER
 from drivers.graph_model import EDGE_KINDS, ENDPOINT_KINDS, INT64_MAX, NODE_KINDS, OPEN_END, TEXT_KINDS, Kind
@@ -25,12 +26,14 @@ from drivers.write_plan import ROWS_PER_WRITE_MAX
 FENCE = "range:_Fence(group_id)"
 OPERATION = "range:_Op(key)"
 MARKER = "range:_Marker(key)"
+GATE = "range:_Gate(key)"
 _LIMIT = 100
 
 LEFT_OUT: Mapping[str, str] = {
     "queries.PING": "reads nothing",
     "queries.INDEX_MARKER": "a schema command",
     "schema._DESCRIBE": "lists the indexes themselves",
+    "queries_moving.WHAT_IS_LEFT": "looks at all that a graph holds",
     "queries_slots.fill_text": "needs a slot; falkordb_specific/test_slot_index.py plans it",
     "bare_loop._SET": "of the benchmarks' floor, no gateway sends it",
     "bare_loop._ENTITIES": "of the benchmarks' floor, no gateway sends it",
@@ -42,7 +45,18 @@ LEFT_OUT: Mapping[str, str] = {
 def query_shapes(example: ExampleGroup) -> tuple[QueryShape, ...]:
     return tuple(
         shape
-        for shapes in (_shard, _writes, _fetches, _lists, _changes, _searches, _matching, _expansions, _slots)
+        for shapes in (
+            _shard,
+            _writes,
+            _fetches,
+            _lists,
+            _changes,
+            _searches,
+            _matching,
+            _expansions,
+            _slots,
+            move_shapes,
+        )
         for shape in shapes(example)
     )
 
@@ -69,8 +83,23 @@ def _shard(example: ExampleGroup) -> Iterator[QueryShape]:
     yield QueryShape(
         name="create-fence",
         text=queries.CREATE_FENCE,
-        parameters={"group": group_id, "properties": encode_fence(example.fence)},
-        indexes=(FENCE,),
+        parameters={"group": group_id, "properties": encode_fence(example.fence), "roots": []},
+        indexes=(FENCE, GATE),
+        writes=True,
+    )
+    yield QueryShape(
+        name="list-all-fences",
+        text=queries.LIST_ALL_FENCES,
+        parameters={"after": "", "limit": _LIMIT},
+        indexes=(),
+        scanned=("_Fence",),
+    )
+    yield QueryShape(name="read-gate", text=queries.READ_GATE, parameters={}, indexes=(GATE,))
+    yield QueryShape(
+        name="raise-gate",
+        text=queries.RAISE_GATE,
+        parameters={"root": 0, "seal": 0},
+        indexes=(GATE,),
         writes=True,
     )
     yield QueryShape(
@@ -79,6 +108,11 @@ def _shard(example: ExampleGroup) -> Iterator[QueryShape]:
     for name, text, parameters in (
         ("create-marker", queries.CREATE_MARKER, {"properties": dict.fromkeys(MARKER_COLUMNS, "")}),
         ("advance-beat", queries.ADVANCE_BEAT, {"seen": 0, "beat": 0}),
+        (
+            "change-marker",
+            queries.CHANGE_MARKER,
+            {"seen": dict.fromkeys(ROOT_COLUMNS, ""), "after": dict.fromkeys(ROOT_COLUMNS, "")},
+        ),
     ):
         yield QueryShape(
             name=name, text=text, parameters=parameters, indexes=(MARKER,), writes=True, of_marker=True
@@ -160,21 +194,21 @@ def _lists(example: ExampleGroup) -> Iterator[QueryShape]:
 
 def _changes(example: ExampleGroup) -> Iterator[QueryShape]:
     slots = tuple((kind, slot_of(example.fence.embeddings, kind)) for kind in TEXT_KINDS)
-    used = [(owner, name) for owner in (*Kind, "_Tombstone") for name in ("group_id", "version")]
-    for name, text in (
-        ("changed-versions", queries_read.changed_versions_text()),
-        ("changes", queries_read.changes_text(slots)),
-    ):
+    for name, with_operations in product(("changed-versions", "changes"), (False, True)):
+        owners = (*Kind, "_Tombstone", *(["_Op"] if with_operations else []))
+        used = product(owners, ("group_id", "version"))
         yield QueryShape(
-            name=name,
-            text=text,
+            name=shape_name(name, "operations" * with_operations),
+            text=queries_read.changes_text(slots, with_operations=with_operations)
+            if name == "changes"
+            else queries_read.changed_versions_text(with_operations=with_operations),
             parameters={
                 "group": example.ref.group_id,
                 "after": 0,
                 "until": example.fence.version,
                 "rows_max": _LIMIT,
             },
-            indexes=(*(f"range:{owner}({name})" for owner, name in used), FENCE),
+            indexes=(*(f"range:{owner}({column})" for owner, column in used), FENCE),
         )
 
 

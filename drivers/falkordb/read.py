@@ -12,11 +12,13 @@ from drivers.falkordb.fences import fences
 from drivers.falkordb.graphs import graph_of
 from drivers.falkordb.parameters import Parameter, Verbatim, strings_text
 from drivers.falkordb.queries import FENCE_OF_GROUP
+from drivers.falkordb.queries_write import OPERATION
 from drivers.falkordb.write import DEFAULT_SLOT, slot_of
 from drivers.fence import Fence, GroupRef
 from drivers.graph_model import TEXT_KINDS, AnyRow, Kind, Vector
 from drivers.reads import Changes, ListQuery, RowsRead, Tombstone
 from drivers.row_codec import COLUMNS, decode, pk
+from drivers.write_plan import OpRecord
 
 READS_PER_CALL_MAX = 3
 """A read that finds the vectors in another slot than it looked in is done again. There is never a reason
@@ -131,7 +133,33 @@ async def list_rows(
 async def changes(
     client: GraphClient, graph: str, ref: GroupRef, after_version: int, limit: int, deadline: Deadline
 ) -> Changes:
-    """The fence alone when nothing changed, which is what most readers of a feed find. Else what changed is
+    return decoded_changes(
+        *await changed(client, graph, ref, after_version, limit, deadline, with_operations=False)
+    )
+
+
+def decoded_changes(found: Rows, bound: int, fence: Fence | None) -> Changes:
+    return Changes(
+        rows=tuple(sorted(_rows(found), key=lambda row: row.version)),
+        tombstones=tuple(sorted(tombstones(found), key=lambda tombstone: tombstone.version)),
+        bound=bound,
+        fence=fence,
+    )
+
+
+async def changed(
+    client: GraphClient,
+    graph: str,
+    ref: GroupRef,
+    after_version: int,
+    limit: int,
+    deadline: Deadline,
+    *,
+    with_operations: bool,
+) -> tuple[Rows, int, Fence | None]:
+    """What has a version in (after_version, bound], the bound, and the fence.
+
+    The fence alone when nothing changed, which is what most readers of a feed find. Else what changed is
     counted before it is read, because rows come with their vectors.
 
     A row that is written in between leaves the range that was counted for a later one; so does one that
@@ -141,44 +169,48 @@ async def changes(
     first = await client.read(graph, FENCE_OF_GROUP, asked, deadline, "looking for changes")
     fence = fences(first).get(ref.group_id)
     if fence is not None and fence.version <= after_version:
-        return Changes((), (), fence.version, fence)
+        return [], fence.version, fence
     counted = await client.read(
         graph,
-        texts.changed_versions_text(),
+        texts.changed_versions_text(with_operations=with_operations),
         {"group": ref.group_id, "after": after_version, "rows_max": limit + 1},
         deadline,
         "counting changes",
     )
     fence = fences(counted).get(ref.group_id)
     if fence is None:
-        return Changes((), (), after_version, None)
+        return [], after_version, None
     rows_of: dict[int, int] = {}
     for tag, values in counted:
         if tag == texts.VERSION:
             rows_of[values[0]] = rows_of.get(values[0], 0) + values[1]
     if not rows_of:
-        return Changes((), (), fence.version, fence)
+        return [], fence.version, fence
     until = _cut(rows_of, limit, fence.version)
 
     async def read(slots: Slots) -> Rows:
         return await client.read(
             graph,
-            texts.changes_text(tuple((kind, slots[kind]) for kind in TEXT_KINDS)),
+            texts.changes_text(
+                tuple((kind, slots[kind]) for kind in TEXT_KINDS), with_operations=with_operations
+            ),
             {"group": ref.group_id, "after": after_version, "until": until},
             deadline,
             "reading changes",
         )
 
     found = await _in_slots(client, ref, TEXT_KINDS, read)
-    tombstones = (
+    return found, until, fences(found).get(ref.group_id)
+
+
+def tombstones(found: Rows) -> Iterable[Tombstone]:
+    return (
         Tombstone(Kind(values[0]), values[1], values[2]) for tag, values in found if tag == texts.TOMBSTONE
     )
-    return Changes(
-        rows=tuple(sorted(_rows(found), key=lambda row: row.version)),
-        tombstones=tuple(sorted(tombstones, key=lambda tombstone: tombstone.version)),
-        bound=until,
-        fence=fences(found).get(ref.group_id),
-    )
+
+
+def operations(found: Rows) -> Iterable[OpRecord]:
+    return (OpRecord(*values) for tag, values in found if tag == OPERATION)
 
 
 def _cut(rows_of: Mapping[int, int], limit: int, newest: int) -> int:

@@ -70,7 +70,12 @@ class Index:
 
 
 def _indexes() -> tuple[Index, ...]:
-    system = {"_Fence": ("group_id",), "_Op": ("key", "group_id", "version"), "_Tombstone": _ROW_PROPERTIES}
+    system = {
+        "_Fence": ("group_id",),
+        "_Gate": ("key",),
+        "_Op": ("key", "group_id", "version"),
+        "_Tombstone": _ROW_PROPERTIES,
+    }
     return (
         *(Index(RANGE, kind, LABEL[kind], (name,)) for kind in Kind for name in _ROW_PROPERTIES),
         *(Index(RANGE, label, label, (name,)) for label, names in system.items() for name in names),

@@ -1,15 +1,18 @@
 """drivers.contract.ShardDriver on one Neo4j server."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from drivers.contract import SchemaReport
 from drivers.deadline import Deadline
 from drivers.fence import Engine, Fence, GroupRef, ShardMarker
+from drivers.fence_changes import FenceChange, Value
 from drivers.graph_model import Kind
 from drivers.marker_proof import proves
+from drivers.moving import Changed, CopyCursor, GroupChanges, GroupPage, Intake, Settlement
 from drivers.neo4j import slots
 from drivers.neo4j.client import Neo4jClient
 from drivers.neo4j.fences import Fences
+from drivers.neo4j.moving import Moving
 from drivers.neo4j.reads import Reads
 from drivers.neo4j.schema import Schema
 from drivers.neo4j.searches import Searches
@@ -18,6 +21,7 @@ from drivers.neo4j.write_lane import ROWS_MAX, WriteLane
 from drivers.neo4j.writes import Writes
 from drivers.path_search import shortest_paths
 from drivers.reads import Changes, ListQuery, RowsRead
+from drivers.register_gate import RegisterGate
 from drivers.search_reads import (
     ExpandQuery,
     ExpandRead,
@@ -48,6 +52,7 @@ class Neo4jDriver:
         self._searches = Searches(self._client, self._fences)
         self._schema = Schema(self._client)
         self._slots = slots.Slots(self._client)
+        self._moving = Moving(self._client, self._reads, self._slots)
         self._marker: ShardMarker | None = None
 
     @property
@@ -88,6 +93,14 @@ class Neo4jDriver:
     async def advance_beat(self, seen: int, beat: int, deadline: Deadline) -> int:
         return await self._fences.advance_beat(seen, beat, deadline)
 
+    async def change_marker(
+        self, seen: ShardMarker, after: ShardMarker, deadline: Deadline
+    ) -> ShardMarker | None:
+        return await self._fences.change_marker(seen, after, deadline)
+
+    async def clock_us(self, deadline: Deadline) -> int:
+        return await self._fences.clock_us(deadline)
+
     def use_marker(self, marker: ShardMarker) -> None:
         """pool_graphs is of no meaning here."""
         self._marker = marker
@@ -107,14 +120,25 @@ class Neo4jDriver:
 
     # --- fences -----------------------------------------------------------------------------------
 
-    async def create_fence(self, fence: Fence, deadline: Deadline) -> Fence:
-        return await self._fences.create_fence(fence, deadline)
+    async def read_gate(self, deadline: Deadline) -> RegisterGate:
+        return await self._fences.read_gate(deadline)
+
+    async def raise_gate(self, gate: RegisterGate, deadline: Deadline) -> None:
+        await self._fences.raise_gate(gate, deadline)
+
+    async def create_fence(
+        self, fence: Fence, deadline: Deadline, roots: Collection[int] = frozenset()
+    ) -> Fence:
+        return await self._fences.create_fence(fence, roots, deadline)
 
     async def read_fences(self, refs: Sequence[GroupRef], deadline: Deadline) -> Mapping[str, Fence]:
         return await self._fences.read_fences(refs, deadline)
 
     async def list_fences(self, after: str, limit: int, deadline: Deadline) -> Sequence[Fence]:
         return await self._fences.list_fences(after, limit, deadline)
+
+    async def list_all_fences(self, after: str, limit: int, deadline: Deadline) -> Sequence[Fence]:
+        return await self._fences.list_all_fences(after, limit, deadline)
 
     # --- writing ----------------------------------------------------------------------------------
 
@@ -194,3 +218,42 @@ class Neo4jDriver:
 
     async def semantic_in_slot(self, slot: VectorSlot, query: SemanticQuery, deadline: Deadline) -> SlotRead:
         return await self._slots.semantic(slot, query, deadline)
+
+    # --- moving -----------------------------------------------------------------------------------
+
+    async def change_fence(
+        self,
+        ref: GroupRef,
+        change: FenceChange,
+        given: Mapping[str, Value],
+        deadline: Deadline,
+        settlement: Settlement | None = None,
+    ) -> Changed:
+        return await self._moving.change_fence(ref, change, given, deadline, settlement)
+
+    async def locked_fence(self, ref: GroupRef, deadline: Deadline) -> Fence | None:
+        return await self._moving.locked_fence(ref, deadline)
+
+    async def read_page(
+        self, ref: GroupRef, cursor: CopyCursor, rows_max: int, deadline: Deadline
+    ) -> GroupPage:
+        return await self._moving.read_page(ref, cursor, rows_max, deadline)
+
+    async def read_changes(
+        self, ref: GroupRef, after_version: int, rows_max: int, deadline: Deadline
+    ) -> GroupChanges:
+        return await self._reads.changes_and_operations(ref, after_version, rows_max, deadline)
+
+    async def take_in(self, ref: GroupRef, intake: Intake, deadline: Deadline) -> Changed:
+        return await self._moving.take_in(ref, intake, deadline)
+
+    async def wipe(
+        self, ref: GroupRef, token: int, move_id: str, rows_max: int, deadline: Deadline
+    ) -> int | None:
+        return await self._moving.wipe(ref, token, move_id, rows_max, deadline)
+
+    async def ensure_space(self, space: str, deadline: Deadline) -> None:
+        """A group has no container of its own here."""
+
+    async def drop_space(self, space: str, deadline: Deadline) -> bool:
+        return False

@@ -133,9 +133,10 @@ def _row(group_id: str, put: RowPut, slot: str) -> dict[str, Any]:
         row["source"] = pk(group_id, properties["source_uuid"])
         row["target"] = pk(group_id, properties["target_uuid"])
     if put.closed_by is not None:
-        # The time is the shard's to give; the two other lists are known here.
+        # The time is the shard's to give; the other lists are known here.
         properties["closure_end"] = [*properties["closure_end"], put.previous_end]
         properties["closure_episode"] = [*properties["closure_episode"], put.closed_by]
+        properties["closure_fact"] = [*properties["closure_fact"], ""]
     if put.vector is VectorChange.SET:
         row["slot"] = slot
         row["vector"] = _vector(put).tolist()

@@ -4,17 +4,20 @@ pk = group_id + "/" + uuid, and no group_id holds a slash: so the index of the u
 rows together, in the order of their uuids, and serves lists and scans of a group as well as single rows.
 """
 
+from collections.abc import Sequence
 from functools import cache
 
 from drivers.graph_model import Kind
 from drivers.neo4j.queries import (
     FENCE_OR_NULL,
+    OPERATION_COLUMNS,
     PREFIX,
     LargeStatement,
     fence_of,
     pattern,
     row_by_pk,
     row_values,
+    values,
 )
 from drivers.reads import ListOrder
 from drivers.row_codec import LABEL
@@ -82,13 +85,14 @@ CALL () {{
 RETURN rows, {FENCE_OR_NULL}"""
 
 
-def _changes_text() -> str:
+def _changes_text(versioned: Sequence[tuple[str, str, str]]) -> str:
+    """`versioned`: what has versions, each by its pattern, its label and what to return of it."""
     versions = " UNION ALL ".join(
         f"""MATCH {match} USING INDEX SEEK n:{label}(group_id, version)
   WHERE n.group_id = $p.group_id AND n.version > $p.after AND n.version <= $p.bound
   WITH n ORDER BY n.group_id, n.version LIMIT $p.limit + 1
   RETURN n.version AS v"""
-        for match, label in _VERSIONED
+        for match, label, _ in versioned
     )
     parts = "\n".join(
         f"""CALL (cut) {{
@@ -96,7 +100,7 @@ def _changes_text() -> str:
   WHERE n.group_id = $p.group_id AND n.version > $p.after AND n.version <= cut
   RETURN collect({what}) AS part_{number}
 }}"""
-        for number, (match, label, what) in enumerate(_CHANGED)
+        for number, (match, label, what) in enumerate(versioned)
     )
     return f"""{PREFIX}
 CALL () {{
@@ -111,17 +115,20 @@ WITH CASE
 END AS cut
 {parts}
 {fence_of("$p.group_id")}
-RETURN cut, [{", ".join(f"part_{number}" for number in range(len(_CHANGED)))}], {FENCE_OR_NULL}"""
+RETURN cut, [{", ".join(f"part_{number}" for number in range(len(versioned)))}], {FENCE_OR_NULL}"""
 
 
-_TOMBSTONE = "(n:_Tombstone)"
-_VERSIONED = (*((pattern(kind), LABEL[kind]) for kind in Kind), (_TOMBSTONE, "_Tombstone"))
 _CHANGED = (
     *((pattern(kind), LABEL[kind], row_values(kind, with_vectors=True)) for kind in Kind),
-    (_TOMBSTONE, "_Tombstone", "[n.kind, n.uuid, n.version]"),
+    ("(n:_Tombstone)", "_Tombstone", "[n.kind, n.uuid, n.version]"),
 )
+_OPERATIONS = ("(n:_Op)", "_Op", values("n", OPERATION_COLUMNS))
+_NOTHING = {"after": 0, "bound": 0, "limit": 0}
 
-CHANGES = LargeStatement(_changes_text(), {"after": 0, "bound": 0, "limit": 0})
+CHANGES = LargeStatement(_changes_text(_CHANGED), _NOTHING)
 """Parameters: group_id, after, bound, limit. One record: [cut, parts, fence or null], where the parts are the
 rows of each kind in Kind's order and then the tombstones, and cut is the version up to which they are whole:
 the one before that in which the row number limit + 1 lies, or the first one if that alone has more rows."""
+
+CHANGES_AND_OPERATIONS = LargeStatement(_changes_text((*_CHANGED, _OPERATIONS)), _NOTHING)
+"""As CHANGES, with the operation records as the last part; they count for the limit too."""

@@ -6,7 +6,7 @@ from itertools import product
 
 from drivers.example_group import ExampleGroup, example_plan
 from drivers.fence import EmbeddingSpec
-from drivers.fence_codec import encode_fence
+from drivers.fence_codec import ROOT_COLUMNS, encode_fence
 from drivers.filter_parameters import FilterValue, far_parameters, filter_parameters
 from drivers.filters import NO_FILTER
 from drivers.graph_model import EDGE_KINDS, ENDPOINT_KINDS, INT64_MAX, NODE_KINDS, OPEN_END, TEXT_KINDS, Kind
@@ -20,6 +20,8 @@ from drivers.neo4j import (
     queries_write,
 )
 from drivers.neo4j.fences import MARKER_KEY
+from drivers.neo4j.index_names import FENCE, GATE, MARKER, OPERATION, SLOT, TOMBSTONE, unique
+from drivers.neo4j.move_shapes import IN_ORDER_OF_THE_TEXT, LIMIT, move_shapes
 from drivers.neo4j.records import slot_of
 from drivers.neo4j.schema_rules import FULLTEXT_NAME
 from drivers.neo4j.slots import index_of
@@ -30,17 +32,9 @@ from drivers.search_reads import EXPANDED_KINDS, KEYWORD_CHARS_MAX, MATCHING_TOK
 from drivers.vector_slots import VectorSlot
 from drivers.write_plan import ROWS_PER_WRITE_MAX
 
-FENCE = "unique:_Fence(group_id)"
-OPERATION = "unique:_Op(pk)"
-MARKER = "unique:_Marker(key)"
-SLOT = "unique:_Slot(key)"
-_LIMIT = 100
-
-IN_ORDER_OF_THE_TEXT = ("CartesianProduct",)
-"""Never in a statement whose parts must run one after the other: fences first in images, else last."""
-
 LEFT_OUT: Mapping[str, str] = {
     "queries_fences.PING": "reads nothing",
+    "queries_fences.CLOCK": "reads nothing",
     "schema._SHOW_INDEXES": "lists the indexes themselves",
     "schema._COMPONENTS": "asks for the server's version",
     "queries_slots.AWAIT_INDEX": "waits for an index",
@@ -56,27 +50,45 @@ LEFT_OUT: Mapping[str, str] = {
 def query_shapes(example: ExampleGroup) -> tuple[QueryShape, ...]:
     return tuple(
         shape
-        for shapes in (_shard, _writes, _fetches, _lists, _changes, _searches, _matching, _expansions, _slots)
+        for shapes in (
+            _shard,
+            _writes,
+            _fetches,
+            _lists,
+            _changes,
+            _searches,
+            _matching,
+            _expansions,
+            _slots,
+            move_shapes,
+        )
         for shape in shapes(example)
     )
-
-
-def _unique(kind: Kind) -> str:
-    return f"unique:{kind}(pk)"
 
 
 def _shard(example: ExampleGroup) -> Iterator[QueryShape]:
     groups = [{"group_id": example.ref.group_id}]
     for name, text, given in (
         ("read-fences", queries_fences.READ_FENCES, {"groups": groups}),
-        ("list-fences", queries_fences.LIST_FENCES, {"after": "", "limit": _LIMIT}),
+        ("list-fences", queries_fences.LIST_FENCES, {"after": "", "limit": LIMIT}),
+        ("list-all-fences", queries_fences.LIST_ALL_FENCES, {"after": "", "limit": LIMIT}),
     ):
         yield QueryShape(name=name, text=text, parameters=given, indexes=(FENCE,))
     yield QueryShape(
         name="create-fence",
         text=queries_fences.CREATE_FENCE,
-        parameters={"fence": encode_fence(example.fence)},
-        indexes=(FENCE,),
+        parameters={"fence": encode_fence(example.fence), "roots": [], "stripe": 0},
+        indexes=(FENCE, GATE),
+        writes=True,
+    )
+    yield QueryShape(
+        name="read-gate", text=queries_fences.READ_GATE, parameters={"stripes": [0, 1]}, indexes=(GATE,)
+    )
+    yield QueryShape(
+        name="raise-gate",
+        text=queries_fences.RAISE_GATE,
+        parameters={"stripes": [0, 1], "root": 0, "seal": 0},
+        indexes=(GATE,),
         writes=True,
     )
     yield QueryShape(
@@ -89,6 +101,11 @@ def _shard(example: ExampleGroup) -> Iterator[QueryShape]:
     for name, text, given in (
         ("create-marker", queries_fences.CREATE_MARKER, {"marker": {}}),
         ("advance-beat", queries_fences.ADVANCE_BEAT, {"seen": 0, "beat": 0}),
+        (
+            "change-marker",
+            queries_fences.CHANGE_MARKER,
+            {"seen": dict.fromkeys(ROOT_COLUMNS, ""), "after": {}},
+        ),
     ):
         yield QueryShape(
             name=name,
@@ -114,7 +131,7 @@ def _writes(example: ExampleGroup) -> Iterator[QueryShape]:
             "cascades": {kind: keys[kind] for kind in NODE_KINDS},
             "incident_max": ROWS_PER_WRITE_MAX + 1,
         },
-        indexes=(FENCE, OPERATION, *map(_unique, Kind)),
+        indexes=(FENCE, OPERATION, *map(unique, Kind)),
         never=IN_ORDER_OF_THE_TEXT,
         writes=True,
     )
@@ -124,12 +141,12 @@ def _writes(example: ExampleGroup) -> Iterator[QueryShape]:
         ("write-full", queries_write.FULL),
     ):
         plan = example_plan(example, shape.kinds, drops=shape.drops)
-        tombstones = ("unique:_Tombstone(pk)",) if shape.drops else ()
+        tombstones = (TOMBSTONE,) if shape.drops else ()
         yield QueryShape(
             name=name,
             text=queries_write.write_statement(shape).text,
             parameters={"writes": [parameters.write(group_id, plan)]},
-            indexes=(FENCE, OPERATION, *map(_unique, shape.kinds), *tombstones),
+            indexes=(FENCE, OPERATION, *map(unique, shape.kinds), *tombstones),
             writes=True,
         )
 
@@ -142,7 +159,7 @@ def _fetches(example: ExampleGroup) -> Iterator[QueryShape]:
             name=shape_name("fetch", kind, "vectors" * vectors),
             text=queries_read.rows_text(kind, vectors),
             parameters={"groups": [{"group_id": group_id, "pks": keys}]},
-            indexes=(_unique(kind), FENCE),
+            indexes=(unique(kind), FENCE),
         )
 
 
@@ -157,7 +174,7 @@ def _lists(example: ExampleGroup) -> Iterator[QueryShape]:
             continue
         hangs = anchor is not None and (kind, anchor) != (Kind.FACT, Kind.EPISODE)
         anchor_uuid = example.uuids(anchor)[0] if anchor else ""
-        in_order = f"range:{kind}(group_id,created_at)" if order is ListOrder.NEWEST else _unique(kind)
+        in_order = f"range:{kind}(group_id,created_at)" if order is ListOrder.NEWEST else unique(kind)
         # The rows of a group come in the order of the index and are cut before they are read.
         newest = order is ListOrder.NEWEST and not hangs
         yield QueryShape(
@@ -167,7 +184,7 @@ def _lists(example: ExampleGroup) -> Iterator[QueryShape]:
             text=queries_read.list_text(kind, order, anchor, vectors, between=between),
             parameters={
                 "group_id": group_id,
-                "limit": _LIMIT,
+                "limit": LIMIT,
                 "anchor_pk": pk(group_id, anchor_uuid),
                 "anchor_uuid": anchor_uuid,
                 "other_uuid": example.uuids(Kind.ENTITY)[-1],
@@ -176,7 +193,7 @@ def _lists(example: ExampleGroup) -> Iterator[QueryShape]:
                 "created_at": INT64_MAX,
                 "uuid": "",
             },
-            indexes=(_unique(anchor) if hangs and anchor else in_order, FENCE),
+            indexes=(unique(anchor) if hangs and anchor else in_order, FENCE),
             needs=("PartialTop",) if newest else (),
             never=() if hangs or newest else ("Sort", "Top"),
         )
@@ -192,15 +209,19 @@ def _changes(example: ExampleGroup) -> Iterator[QueryShape]:
         writes=True,
     )
     owners = (*Kind, "_Tombstone")
-    yield QueryShape(
-        name="changes",
-        text=queries_read.CHANGES.text,
-        parameters={"group_id": group_id, "after": 0, "bound": example.fence.version, "limit": _LIMIT},
-        indexes=(*(f"range:{owner}(group_id,version)" for owner in owners), FENCE),
-        # Each kind's versions come in the order of its index and are cut there; one Top merges them.
-        needs=("Top",),
-        never=("Sort", "PartialSort"),
-    )
+    for name, statement, more in (
+        ("changes", queries_read.CHANGES, ()),
+        ("changes-and-operations", queries_read.CHANGES_AND_OPERATIONS, ("_Op",)),
+    ):
+        yield QueryShape(
+            name=name,
+            text=statement.text,
+            parameters={"group_id": group_id, "after": 0, "bound": example.fence.version, "limit": LIMIT},
+            indexes=(*(f"range:{owner}(group_id,version)" for owner in (*owners, *more)), FENCE),
+            # Each kind's versions come in the order of its index and are cut there; one Top merges them.
+            needs=("Top",),
+            never=("Sort", "PartialSort"),
+        )
 
 
 def _filter(kind: Kind, filtered: bool) -> Mapping[str, FilterValue]:
@@ -223,10 +244,10 @@ def _searches(example: ExampleGroup) -> Iterator[QueryShape]:
                 "groups": [group],
                 "vector": vector,
                 "dimension": len(vector),
-                "limit": _LIMIT,
+                "limit": LIMIT,
                 **narrowed,
             },
-            indexes=(_unique(kind), FENCE),
+            indexes=(unique(kind), FENCE),
             never=IN_ORDER_OF_THE_TEXT,
         )
     prefix = group_id + queries_read.FIRST_PK_SUFFIX
@@ -238,7 +259,7 @@ def _searches(example: ExampleGroup) -> Iterator[QueryShape]:
             "after": 0,
             "never": OPEN_END,
         },
-        indexes=(_unique(Kind.FACT), FENCE),
+        indexes=(unique(Kind.FACT), FENCE),
         never=IN_ORDER_OF_THE_TEXT,
     )
     scope = f"(group_key:{group_key(group_id)})^0"
@@ -273,7 +294,7 @@ def _matching(example: ExampleGroup) -> Iterator[QueryShape]:
             parameters={
                 "index": FULLTEXT_NAME[kind],
                 "query": f"(group_key:{group_key(group_id)})^0 AND ({wanted})",
-                "rows_max": _LIMIT,
+                "rows_max": LIMIT,
                 "tokens_max": MATCHING_TOKENS_MAX,
                 "groups": [{"group_id": group_id}],
                 **narrowed,
@@ -295,12 +316,12 @@ def _expansions(example: ExampleGroup) -> Iterator[QueryShape]:
                 text=queries_search.expand_text(along, origin, narrowing, far_filtered=far_filtered),
                 parameters={
                     "groups": [{"group_id": group_id, "pks": keys}],
-                    "limit": _LIMIT,
-                    "rows_max": _LIMIT,
+                    "limit": LIMIT,
+                    "rows_max": LIMIT,
                     **narrowed,
                     **far,
                 },
-                indexes=(_unique(origin), FENCE),
+                indexes=(unique(origin), FENCE),
             )
 
 
@@ -339,7 +360,7 @@ def _slots(example: ExampleGroup) -> Iterator[QueryShape]:
         yield QueryShape(
             name=shape_name("slot-backlog", kind),
             text=queries_slots.backlog_text(kind),
-            parameters={**after, "bound": example.fence.version, "limit": _LIMIT},
+            parameters={**after, "bound": example.fence.version, "limit": LIMIT},
             indexes=changed,
         )
         rows = [{"pk": pk(group_id, uuid), "slot_pk": uuid, "uuid": uuid} for uuid in example.uuids(kind)]
@@ -354,14 +375,14 @@ def _slots(example: ExampleGroup) -> Iterator[QueryShape]:
                 "column": slot.spec.slot,
                 "rows": rows,
             },
-            indexes=(_unique(kind), FENCE, SLOT, "unique:_Vector(pk)"),
+            indexes=(unique(kind), FENCE, SLOT, "unique:_Vector(pk)"),
             writes=True,
             of_slot=True,
         )
         yield QueryShape(
             name=shape_name("slot-empty", kind),
             text=queries_slots.empty_text(slot.label),
-            parameters={"limit": _LIMIT},
+            parameters={"limit": LIMIT},
             indexes=(),
             scanned=(slot.label,),
             writes=True,
@@ -377,13 +398,13 @@ def _slots(example: ExampleGroup) -> Iterator[QueryShape]:
                     "serial": slot.serial,
                     "index": index_of(slot),
                     "column": slot.spec.slot,
-                    "k": _LIMIT,
+                    "k": LIMIT,
                     "vector": example.vector(kind).tolist(),
                     "dimension": slot.spec.dimension,
                     "since": 0,
-                    "tail_max": _LIMIT,
+                    "tail_max": LIMIT,
                     **narrowed,
                 },
-                indexes=(*changed, SLOT, FENCE, *((_unique(kind),) if narrowed else ())),
+                indexes=(*changed, SLOT, FENCE, *((unique(kind),) if narrowed else ())),
                 of_slot=True,
             )

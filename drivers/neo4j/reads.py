@@ -14,17 +14,20 @@ from drivers.deadline import Deadline
 from drivers.errors import RowLimitExceeded, ShardUnavailable
 from drivers.fence import GroupRef
 from drivers.graph_model import EDGE_KINDS, INT64_MAX, AnyRow, Kind
+from drivers.moving import GroupChanges
 from drivers.neo4j import records
 from drivers.neo4j.client import Neo4jClient, Record
+from drivers.neo4j.queries import LargeStatement
 from drivers.neo4j.queries_read import (
     CHANGES,
+    CHANGES_AND_OPERATIONS,
     END_PK_SUFFIX,
     FIRST_PK_SUFFIX,
     list_text,
     rows_text,
 )
 from drivers.neo4j.queries_write import LOCKED_VERSION
-from drivers.reads import ROWS_PER_READ_MAX, Changes, ListCursor, ListQuery, RowsRead, Tombstone
+from drivers.reads import ROWS_PER_READ_MAX, Changes, ListCursor, ListQuery, RowsRead
 from drivers.row_codec import pk
 
 _BEFORE_ALL = ListCursor(uuid="", created_at=INT64_MAX)
@@ -96,28 +99,52 @@ class Reads:
         return RowsRead(tuple(rows), fence)
 
     async def changes(self, ref: GroupRef, after_version: int, limit: int, deadline: Deadline) -> Changes:
-        locked = await self._client.repeatable(
-            LOCKED_VERSION, {"group_id": ref.group_id}, "changes", deadline
+        changed = await self._changed(CHANGES, ref, after_version, limit, "changes", deadline)
+        return Changes(changed.rows, changed.tombstones, changed.bound, changed.fence)
+
+    async def changes_and_operations(
+        self, ref: GroupRef, after_version: int, limit: int, deadline: Deadline
+    ) -> GroupChanges:
+        return await self._changed(
+            CHANGES_AND_OPERATIONS, ref, after_version, limit, "read_changes", deadline
         )
+
+    async def _changed(
+        self,
+        statement: LargeStatement,
+        ref: GroupRef,
+        after_version: int,
+        limit: int,
+        what: str,
+        deadline: Deadline,
+    ) -> GroupChanges:
+        await self._client.prepare(statement, deadline)
+        locked = await self._client.repeatable(LOCKED_VERSION, {"group_id": ref.group_id}, what, deadline)
         bound = locked[0][0] if locked else after_version
-        await self._client.prepare(CHANGES, deadline)
         ((cut, parts, fence_values),) = await self._read(
-            CHANGES.text,
+            statement.text,
             {"group_id": ref.group_id, "after": after_version, "bound": bound, "limit": limit},
-            "changes",
+            what,
             deadline,
             lambda all_kinds: any(map(records.has_gaps, Kind, all_kinds[1])),
         )
         fence = records.fence(fence_values)
-        *kinds, dead = parts
         rows: list[AnyRow] = []
-        for kind, values in zip(Kind, kinds, strict=True):
+        for kind, values in zip(Kind, parts, strict=False):
             rows += records.rows(kind, values, fence, with_vectors=True)
-        tombstones = [Tombstone(Kind(kind), uuid, version) for kind, uuid, version in dead]
+        dead, *operations = parts[len(Kind) :]
         # A row or tombstone that was written again after the bound was read belongs to a later call.
-        return Changes(
+        return GroupChanges(
             rows=tuple(sorted((row for row in rows if row.version <= cut), key=lambda row: row.version)),
-            tombstones=tuple(sorted((t for t in tombstones if t.version <= cut), key=lambda t: t.version)),
+            tombstones=tuple(
+                sorted((t for t in records.tombstones(dead) if t.version <= cut), key=lambda t: t.version)
+            ),
+            operations=tuple(
+                sorted(
+                    (operation for found in operations for operation in records.operations(found)),
+                    key=lambda operation: operation.version,
+                )
+            ),
             bound=cut,
             fence=fence,
         )

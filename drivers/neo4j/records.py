@@ -8,6 +8,7 @@ import numpy as np
 from drivers.fence import EmbeddingSpec, Fence
 from drivers.fence_codec import decode_fence
 from drivers.graph_model import AnyRow, Kind, Vector
+from drivers.reads import Tombstone
 from drivers.row_codec import COLUMNS, LABEL, decode
 from drivers.write_plan import OpRecord
 
@@ -51,6 +52,20 @@ def fences(found: Iterable[Sequence[Any]]) -> dict[str, Fence]:
 
 def operation(values: Sequence[Any] | None) -> OpRecord | None:
     return None if values is None else OpRecord(*values)
+
+
+def operations(found: Iterable[Sequence[Any]]) -> list[OpRecord]:
+    """Those with a gap are being made (or deleted) and are left out."""
+    return [OpRecord(*values) for values in found if None not in values]
+
+
+def tombstones(found: Iterable[Sequence[Any]]) -> list[Tombstone]:
+    """As `operations`."""
+    return [
+        Tombstone(Kind(kind), uuid, version)
+        for kind, uuid, version in found
+        if None not in (kind, uuid, version)
+    ]
 
 
 def has_gaps(kind: Kind, found: Iterable[Any]) -> bool:

@@ -4,7 +4,7 @@ Every index is paid for by each write, so there are few, and each is one that a 
 
 - unique pk per kind: MERGE and every lookup; and, because a pk begins with its group, scans and lists of a
   group in the order of uuids. That makes indexes on (group_id) and (group_id, uuid) unnecessary.
-- (group_id, version) per kind and for tombstones: changes since a version.
+- (group_id, version) per kind, for tombstones and operation records: changes since a version.
 - (group_id, created_at) per kind: lists with the newest first. Rows of one write share their created_at, at
   most ROWS_PER_WRITE_MAX of them, and are sorted by uuid when they are read.
 - fulltext over (terms, group_key) per text kind, with the analyzer that splits at blanks and does nothing
@@ -80,6 +80,7 @@ MARKER_RULE = _system("_Marker", "unique", "key")
 RULES: tuple[SchemaRule, ...] = (
     MARKER_RULE,
     _system("_Fence", "unique", "group_id"),
+    _system("_Gate", "unique", "key"),
     _system("_Op", "unique", "pk"),
     _system("_Tombstone", "unique", "pk"),
     _system("_Slot", "unique", "key"),
@@ -87,6 +88,7 @@ RULES: tuple[SchemaRule, ...] = (
     *(_of(kind, "unique", "pk") for kind in Kind),
     *(_of(kind, "range", "group_id", "version") for kind in Kind),
     _system("_Tombstone", "range", "group_id", "version"),
+    _system("_Op", "range", "group_id", "version"),
     *(_of(kind, "range", "group_id", "created_at") for kind in Kind),
     *(_of(kind, "fulltext", "terms", "group_key") for kind in TEXT_KINDS),
 )
