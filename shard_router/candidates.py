@@ -38,7 +38,7 @@ from shard_router.fan_out import ShardCall
 from shard_router.keyword_basis import KeywordBasis, keyword_basis
 from shard_router.keyword_counts import CountedRead, CountedRows, counted, counted_matching
 from shard_router.max_score import clauses_above
-from shard_router.shard_reads import owns
+from shard_router.shard_reads import owned_throughout
 from shard_router.slot_search import NoSlots, ShardSemantic, SlotDirectory
 from shard_router.slot_search import semantic as semantic_of_shard
 from shard_router.turns import Turns
@@ -148,7 +148,7 @@ async def first_step(
         semantic=dict(zip(semantic, semantic_reads, strict=True)),
         keyword=dict(zip(keyword, keyword_reads, strict=True)),
         # A group counts only if every read of it found it owned: a later one may have seen it move.
-        fences=_owned_by_all([ref.group_id for ref in refs], reads),
+        fences=_owned_by_all(refs, reads),
     )
 
 
@@ -191,7 +191,7 @@ async def _next_step_of(
             )
         )
         found = {kind: _joined(answer.keyword[kind], read) for kind, read in zip(queries, reads, strict=True)}
-        fences = _owned_by_all(answer.group_ids, [answer.fences, *(read.fences for read in reads)])
+        fences = _owned_by_all(answer.refs, [answer.fences, *(read.fences for read in reads)])
         answers.append(replace(answer, keyword={**answer.keyword, **found}, fences=fences))
     return answers
 
@@ -300,6 +300,10 @@ async def _fences_if_alone(
     return await driver.read_fences(refs, deadline) if alone else {}
 
 
-def _owned_by_all(group_ids: Sequence[str], reads: Sequence[Mapping[str, Fence]]) -> dict[str, Fence]:
+def _owned_by_all(refs: Sequence[GroupRef], reads: Sequence[Mapping[str, Fence]]) -> dict[str, Fence]:
     """The last fences of the groups that every read found owned."""
-    return {g: reads[-1][g] for g in group_ids if all(owns(read.get(g)) for read in reads)}
+    return {
+        ref.group_id: reads[-1][ref.group_id]
+        for ref in refs
+        if all(owned_throughout(ref, read.get(ref.group_id)) for read in reads)
+    }

@@ -8,6 +8,16 @@ Keys, all under one prefix, which belongs to one fleet:
     <prefix>:incarnations     hash shard_id -> incarnation of its marker
     <prefix>:beats            hash shard_id -> highest beat of its marker that any gateway has seen
     <prefix>:group:<group_id> hash {shard, space, epoch}: the placement record
+    <prefix>:move:<move_id>   hash {revision, body}: the record of a move, body as moves.record.encode
+    <prefix>:moves            sorted set of move_ids by the time of the request
+    <prefix>:move:active      sorted set of the move_ids that have not ended, by when somebody has to work on
+                              them; microseconds
+    <prefix>:move:lease:<move_id>  string: the gateway that works on the move; expires. Of the name adoption
+                              the one that looks for moves without a record
+    <prefix>:move:lease:clean:<shard>  string: the gateway that deletes there what moves have left; expires
+    <prefix>:move:leaving:<shard>  hash group_id -> move_id of the move that is to take the group from there
+    <prefix>:audit            stream, the newest HISTORY_MAX or some more: changes of shards
+    <prefix>:lease:<name>     string: who works on something at present, with a time to live
 
 Reading never creates a key. Scripts touch one key each but for the map's (whose two keys a cluster
 must hold in one slot: give the prefix a hash tag there, e.g. "{graphgate}").
@@ -32,8 +42,13 @@ from shard_router.catalog_port import KnownShard
 from shard_router.errors import CatalogUnavailable
 from shard_router.placement import Placement
 from shard_router.shard_map import ShardMapSnapshot
+from shard_router.shards.history import HistoryEntry
 
 RECORDS_PER_ROUND_TRIP_MAX = 500
+HISTORY_MAX = 10_000
+HISTORY_PAGE_MAX = 1_000
+
+_HISTORY_FIELDS = ("at_us", "who", "action", "shard_id", "detail", "request_id")
 
 _RECONNECT = Backoff(first_s=0.1, pause_s_max=5.0)
 
@@ -48,6 +63,12 @@ _PUT_PLACEMENT = """
 local found = redis.call('HGET', KEYS[1], 'epoch')
 if found and tonumber(found) > tonumber(ARGV[1]) then return 0 end
 redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'shard', ARGV[2], 'space', ARGV[3])
+return 1
+"""
+_LEASE = """
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
 _PUT_BEAT = """
@@ -90,6 +111,18 @@ class Catalog:
 
     def _key(self, name: str) -> str:
         return f"{self._settings.prefix}:{name}"
+
+    def key(self, name: str) -> str:
+        """Of what another part of this layer keeps here, see the table above."""
+        return self._key(name)
+
+    @asynccontextmanager
+    async def connection(self, deadline: Deadline) -> AsyncGenerator[Redis]:
+        """For one round trip on keys of this prefix. Raises CatalogUnavailable, also for what goes wrong
+        inside."""
+        self._check_claimed()
+        async with self._call(deadline):
+            yield self._redis
 
     async def close(self) -> None:
         await self._redis.aclose()
@@ -190,6 +223,50 @@ class Catalog:
                     pipe.eval(_PUT_PLACEMENT, 1, key, *values)
                 await pipe.execute()
 
+    async def scan_placements(self, cursor: int, deadline: Deadline) -> tuple[int, Sequence[Placement]]:
+        self._check_claimed()
+        pattern = "".join(f"\\{c}" if c in "*?[]\\" else c for c in self._key("group:")) + "*"
+        async with self._call(deadline):
+            after, keys = cast(
+                "tuple[int, list[str]]",
+                await self._redis.scan(cursor, match=pattern, count=RECORDS_PER_ROUND_TRIP_MAX),
+            )
+        group_ids = [key.removeprefix(self._key("group:")) for key in keys]
+        return after, list((await self.get_placements(group_ids, deadline)).values())
+
+    # --- shards -----------------------------------------------------------------------------------
+
+    async def append_history(self, entry: HistoryEntry, deadline: Deadline) -> None:
+        self._check_claimed()
+        fields: dict[Any, Any] = {name: str(getattr(entry, name)) for name in _HISTORY_FIELDS}
+        async with self._call(deadline):
+            await self._redis.xadd(self._key("audit"), fields, maxlen=HISTORY_MAX, approximate=True)
+
+    async def list_history(
+        self, before: str, limit: int, shard_id: str, deadline: Deadline
+    ) -> Sequence[HistoryEntry]:
+        self._check_claimed()
+        found: list[HistoryEntry] = []
+        newest = f"({before}" if before else "+"
+        while len(found) < limit:
+            async with self._call(deadline):
+                page = cast(
+                    "list[tuple[str, dict[str, str]]]",
+                    await self._redis.xrevrange(self._key("audit"), max=newest, count=HISTORY_PAGE_MAX),
+                )
+                entries = [_history_entry(entry_id, fields) for entry_id, fields in page]
+            found += [entry for entry in entries if not shard_id or entry.shard_id == shard_id]
+            if len(page) < HISTORY_PAGE_MAX:
+                break
+            newest = f"({page[-1][0]}"
+        return found[:limit]
+
+    async def lease(self, name: str, holder: str, seconds: float, deadline: Deadline) -> bool:
+        self._check_claimed()
+        key, ttl_ms = self._key(f"lease:{name}"), str(int(seconds * 1_000))
+        async with self._call(deadline):
+            return bool(await cast("Any", self._redis.eval(_LEASE, 1, key, holder, ttl_ms)))
+
     def _check_claimed(self) -> None:
         if self._problem:
             raise CatalogUnavailable(self._problem)
@@ -206,6 +283,13 @@ class Catalog:
             raise CatalogUnavailable(_why(error)) from error
         except ValueError as error:
             raise CatalogUnavailable("a record in it is unreadable") from error
+
+
+def _history_entry(entry_id: str, fields: Mapping[str, str]) -> HistoryEntry:
+    """Raises ValueError for what no gateway of this version wrote."""
+    values: dict[str, Any] = {name: fields.get(name, "") for name in _HISTORY_FIELDS}
+    values["at_us"] = int(values["at_us"])
+    return HistoryEntry(**values, entry_id=entry_id)
 
 
 _WHY: tuple[tuple[type[Exception], str], ...] = (

@@ -58,5 +58,14 @@ class PlacementCatalog(Protocol):
         ...
 
 
+class PlacementRecords(PlacementCatalog, Protocol):
+    """The placements as a whole."""
+
+    async def scan_placements(self, cursor: int, deadline: Deadline) -> tuple[int, Sequence[Placement]]:
+        """Some hundred records at a time, in no order, begun and ended with cursor 0. A record may come
+        twice; one that is written meanwhile may be left out."""
+        ...
+
+
 class RoutingCatalog(FleetCatalog, PlacementCatalog, Protocol):
     """The whole of it."""

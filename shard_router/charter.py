@@ -1,17 +1,18 @@
 """What a shard must prove before this gateway uses it, on every connect and while it is used."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
-from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
-from drivers.errors import OlderCopy, WipedShard
+from drivers.errors import OlderCopy, ShardIdentityError, WipedShard
 from drivers.fence import ShardMarker
 from shard_router.catalog_port import FleetCatalog, KnownShard
-from shard_router.errors import CatalogUnavailable, FleetNotFounded
-from shard_router.fleet_identity import FleetIdentity, check_known, check_readable
+from shard_router.errors import CatalogUnavailable, FleetNotFounded, ShardRemoved, TwoRootRings
+from shard_router.fleet_identity import FleetIdentity, Roots, check_known, check_readable, explains
 from shard_router.founding import ConfiguredShard, Founding
+from shard_router.parallel import outcomes_in_parallel
 
 PING_S_MAX = 5.0
 """Of an answer to anything at all: less than admission may take, so that a shard which accepts connections
@@ -42,22 +43,43 @@ class Charter:
         pool_graphs: int,
         catalog_timeout_s: float,
     ) -> None:
-        self._drivers: Mapping[str, ShardDriver] = {shard.info.shard_id: shard.driver for shard in shards}
+        self._drivers = {shard.info.shard_id: shard.driver for shard in shards}
         self._founding = Founding(shards, pool_graphs)
         self._catalog = catalog
         self._catalog_timeout_s = catalog_timeout_s
         self._known: dict[str, KnownShard] = {}
-        self._identity: FleetIdentity | None = None
+        self._roots: Roots | None = None
+        self._pending_at: set[str] = set()
+        """Shards whose markers showed a pending root ring when they were last read."""
         self._establishing = asyncio.Lock()
         self.catalog_problem: CatalogUnavailable | None = None
         """Why what is known of the shards was last not exchanged with the catalog."""
 
     @property
     def identity(self) -> FleetIdentity:
-        """Never changes once known. Raises FleetNotFounded."""
-        if self._identity is None:
+        """Its root ring may change, its fleet never. Raises FleetNotFounded."""
+        return self.roots.current
+
+    @property
+    def roots(self) -> Roots:
+        """Raises FleetNotFounded."""
+        if self._roots is None:
             raise FleetNotFounded("no shard has shown the marker of a founded fleet")
-        return self._identity
+        return self._roots
+
+    @property
+    def root_change_pending(self) -> bool:
+        """Whether a shard still waits for another root ring, also one that this gateway has already."""
+        return bool(self._pending_at)
+
+    def add(self, shard: ConfiguredShard) -> None:
+        self._drivers[shard.info.shard_id] = shard.driver
+        self._founding.add(shard)
+
+    def drop(self, shard_id: str) -> None:
+        self._drivers.pop(shard_id, None)
+        self._pending_at.discard(shard_id)
+        self._founding.drop(shard_id)
 
     def incarnation_of(self, shard_id: str) -> str:
         """Of the marker that the shard showed last; empty before it showed one."""
@@ -88,7 +110,7 @@ class Charter:
         identity = await self._established(deadline)
         if marker is None:
             marker = await self._join(shard_id, identity, memory, deadline)
-        self._check(shard_id, marker, memory)
+        marker = await self._checked(shard_id, marker, memory, deadline)
         if marker.beat == 0:
             marker = await self._advance(marker, deadline)
         await self._remember(shard_id, marker, deadline)
@@ -105,7 +127,7 @@ class Charter:
         if marker is None:
             raise WipedShard(shard_id)
         check_readable(shard_id, marker)
-        self._check(shard_id, marker, memory)
+        marker = await self._checked(shard_id, marker, memory, deadline)
         if wrote:
             marker = await self._advance(marker, deadline)
         await self._remember(shard_id, marker, deadline)
@@ -113,9 +135,9 @@ class Charter:
 
     async def _established(self, deadline: Deadline) -> FleetIdentity:
         async with self._establishing:
-            if self._identity is None:
-                self._identity = await self._founding.establish(self._shards_known, deadline)
-            return self._identity
+            if self._roots is None:
+                self._roots = Roots(await self._founding.establish(self._shards_known, deadline))
+            return self._roots.current
 
     async def _shards_known(self, deadline: Deadline) -> frozenset[str]:
         """Raises CatalogUnavailable: only the catalog can tell a wiped shard from a new one."""
@@ -137,11 +159,46 @@ class Charter:
             raise WipedShard(shard_id)
         return marker
 
-    def _check(self, shard_id: str, marker: ShardMarker, memory: _Memory) -> None:
-        mismatch = self.identity.mismatch(shard_id, marker)
-        if mismatch is not None:
-            raise mismatch
+    async def _checked(
+        self, shard_id: str, marker: ShardMarker, memory: _Memory, deadline: Deadline
+    ) -> ShardMarker:
+        """The marker, brought up to the fleet's root ring if the shard missed a change of it."""
+        if marker.removed and marker.fleet == self.identity.fleet:
+            raise ShardRemoved(shard_id)
+        roots = self.roots.after(shard_id, marker)
+        if roots is None:
+            roots = await self._later_roots(shard_id, marker, deadline)
+        if isinstance(roots, ShardIdentityError):
+            raise roots
         check_known(shard_id, marker, memory.each())
+        if marker.pending_version:
+            self._pending_at.add(shard_id)
+        else:
+            self._pending_at.discard(shard_id)
+        if roots.current.root_version >= self.roots.current.root_version:
+            # While the others were asked, another shard's marker may have told more.
+            self._roots = roots
+        if self.roots.outdated(shard_id, marker):
+            current = self.identity
+            after = replace(marker, root_version=current.root_version, root_ring=current.root_members)
+            return await self._drivers[shard_id].change_marker(marker, after, deadline) or marker
+        return marker
+
+    async def _later_roots(
+        self, shard_id: str, marker: ShardMarker, deadline: Deadline
+    ) -> Roots | ShardIdentityError:
+        """What to believe of a marker with a later root ring, by the markers of the other shards."""
+        others = [driver for other, driver in self._drivers.items() if other != shard_id]
+        # A third each: whoever asks must have time left to go on.
+        soon = deadline.within(deadline.remaining_s() / 3)
+        found = await outcomes_in_parallel(
+            {driver.shard_id: partial(driver.read_marker, soon) for driver in others}
+        )
+        shown = [other for other in found.values() if isinstance(other, ShardMarker)]
+        later = FleetIdentity.of(marker)
+        if (shown or not others) and explains(later, shown):
+            return Roots(later, FleetIdentity.pending_of(marker))
+        return TwoRootRings(shard_id, self.identity.root_description, later.root_description)
 
     async def _advance(self, marker: ShardMarker, deadline: Deadline) -> ShardMarker:
         """By one, unless another gateway was faster: then its beat counts."""

@@ -8,15 +8,25 @@ GraphgateError
  +- CatalogUnavailable        retryable
  +- FleetNotFounded           retryable: not every shard of the founding has answered yet
  +- NoShardTakesGroups        every shard is cordoned, draining, removed or weighs nothing
- +- ShardUnknown              not a shard of this gateway's settings
+ +- ShardUnknown              not a shard of the fleet, or not one of this gateway's settings
+ +- MapChanged                retryable: the shard map is not the one that the caller has seen
  +- ScopeTooLarge             more groups than one request may search
  +- CoverageTooLow            retryable: a partial search reached less than its caller accepts
+ +- WriteBufferFull           retryable: too many writes wait for a group that changes its shard, or too long
+ +- MoveNotFound
+ +- MoveRefused               what was asked for cannot be done
+ |   +- GroupIsMoving         another move of this group is not finished
+ |   +- TargetNotReady        retryable: the shard is away, or still builds its indexes
+ +- MoveCommitted             cancel came too late
+ +- MoveNotCommitted          the move has no reverse window yet
+ +- MoveNotReversible         its reverse window is over, or the group is not where it went
  +- ShardError
      +- ShardGateFull         retryable: too many calls wait for this shard at this gateway
      +- ShardIdentityError
          +- ForeignFleet      marker of another fleet: no group is created
          +- TwoRootRings      marker with another root ring: no group is created
          +- ShardNotEmpty     no marker, but groups: it cannot join
+         +- ShardRemoved      it has left its fleet for ever
 """
 
 from collections.abc import Collection, Mapping
@@ -108,12 +118,33 @@ class NoShardTakesGroups(GraphgateError):
 class ShardUnknown(GraphgateError):
     reason = "SHARD_UNKNOWN"
 
-    def __init__(self, shard_id: str) -> None:
-        super().__init__(f"shard {shard_id} is not configured at this gateway; add it to its settings")
+    def __init__(self, shard_id: str, state: str = "") -> None:
+        """`state`: of the shard map; empty: it is not on it."""
+        if not state:
+            text = f"the fleet has no shard {shard_id}; `graphgate shards list` names those that it has"
+        elif state == "REMOVED":
+            text = f"shard {shard_id} was removed from the fleet; name another one"
+        else:
+            text = f"shard {shard_id} is not configured at this gateway; add it to its settings"
+        super().__init__(text)
         self.shard_id = shard_id
 
     def metadata(self) -> dict[str, str]:
         return {"shard": self.shard_id}
+
+
+class MapChanged(GraphgateError):
+    reason = "SHARD_MAP_CHANGED"
+    retryable = True
+
+    def __init__(self, seen: int, found: int) -> None:
+        super().__init__(
+            f"the shard map has version {found}, the request is for version {seen}; look at the shards again"
+        )
+        self._metadata = {"map_version": str(seen), "found": str(found)}
+
+    def metadata(self) -> dict[str, str]:
+        return self._metadata
 
 
 class ScopeTooLarge(GraphgateError):
@@ -157,6 +188,103 @@ class CoverageTooLow(GraphgateError):
 
     def metadata(self) -> dict[str, str]:
         return self._metadata
+
+
+class WriteBufferFull(GraphgateError):
+    reason = "WRITE_BUFFER_FULL"
+    retryable = True
+    retry_after_s = 1.0
+
+    def __init__(self, group_id: str, limit_name: str, limit: float) -> None:
+        """`limit_name`: which bound was reached; `limit` in calls, or in seconds for waited_s_max."""
+        super().__init__(
+            f"group {group_id} is changing its shard and no more writes wait for it "
+            f"({limit_name} = {limit:g}); retry after a short wait, with the same request_id"
+        )
+        self._metadata = {"group_id": group_id, "limit_name": limit_name, "limit": f"{limit:g}"}
+
+    def metadata(self) -> dict[str, str]:
+        return self._metadata
+
+
+class MoveNotFound(GraphgateError):
+    reason = "MOVE_NOT_FOUND"
+
+    def __init__(self, move_id: str) -> None:
+        super().__init__(f"there is no move {move_id}; list the moves, old ones are not kept")
+        self.move_id = move_id
+
+    def metadata(self) -> dict[str, str]:
+        return {"move_id": self.move_id}
+
+
+class MoveRefused(GraphgateError):
+    reason = "MOVE_REFUSED"
+
+    def __init__(self, group_id: str, why: str) -> None:
+        """`why` says what is in the way and what to do."""
+        super().__init__(f"group {group_id} cannot be moved: {why}")
+        self.group_id = group_id
+
+    def metadata(self) -> dict[str, str]:
+        return {"group_id": self.group_id}
+
+
+class GroupIsMoving(MoveRefused):
+    reason = "GROUP_IS_MOVING"
+
+    def __init__(self, group_id: str, move_id: str) -> None:
+        super().__init__(group_id, f"its move {move_id} is not finished; wait for it or cancel it")
+        self.move_id = move_id
+
+    def metadata(self) -> dict[str, str]:
+        return {"group_id": self.group_id, "move_id": self.move_id}
+
+
+class TargetNotReady(MoveRefused):
+    reason = "TARGET_NOT_READY"
+    retryable = True
+
+    def __init__(self, group_id: str, shard_id: str, why: str) -> None:
+        super().__init__(group_id, f"shard {shard_id} is not ready ({why}); retry after a short wait")
+        self.shard_id = shard_id
+
+    def metadata(self) -> dict[str, str]:
+        return {"group_id": self.group_id, "shard": self.shard_id}
+
+
+class MoveCommitted(GraphgateError):
+    reason = "MOVE_COMMITTED"
+
+    def __init__(self, move_id: str) -> None:
+        super().__init__(f"move {move_id} is committed and cannot be cancelled; reverse it")
+        self.move_id = move_id
+
+    def metadata(self) -> dict[str, str]:
+        return {"move_id": self.move_id}
+
+
+class MoveNotCommitted(GraphgateError):
+    reason = "MOVE_NOT_COMMITTED"
+
+    def __init__(self, move_id: str, phase: str) -> None:
+        super().__init__(f"move {move_id} is not committed (phase {phase}); wait for it or cancel it")
+        self.move_id = move_id
+        self.phase = phase
+
+    def metadata(self) -> dict[str, str]:
+        return {"move_id": self.move_id, "phase": self.phase}
+
+
+class MoveNotReversible(GraphgateError):
+    reason = "MOVE_NOT_REVERSIBLE"
+
+    def __init__(self, move_id: str, why: str) -> None:
+        super().__init__(f"move {move_id} cannot be reversed ({why}); move the group anew")
+        self.move_id = move_id
+
+    def metadata(self) -> dict[str, str]:
+        return {"move_id": self.move_id}
 
 
 class ShardGateFull(ShardError):
@@ -221,4 +349,15 @@ class ShardNotEmpty(ShardIdentityError):
             shard_id,
             f"shard {shard_id} has no marker but holds groups, so it cannot join; "
             "give it an empty server or restore its newest copy",
+        )
+
+
+class ShardRemoved(ShardIdentityError):
+    reason = "SHARD_REMOVED"
+
+    def __init__(self, shard_id: str) -> None:
+        super().__init__(
+            shard_id,
+            f"shard {shard_id} was removed from its fleet; take it out of the settings, and use another id "
+            "for an empty server",
         )

@@ -27,12 +27,11 @@ from drivers.errors import (
     WipedShard,
 )
 from drivers.fence import SCHEMA_VERSION, Engine, RootMember, ShardMarker
+from drivers.register_gate import ROOT_VERSION_FIRST
 from shard_router.errors import FleetNotFounded, NoShardTakesGroups, ShardNotEmpty
 from shard_router.fleet_identity import FleetIdentity, check_readable, elect
 from shard_router.parallel import outcomes_in_parallel
 from shard_router.shard_map import ShardInfo
-
-ROOT_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +48,14 @@ type Sighting = ShardMarker | GraphgateError | None
 
 class Founding:
     def __init__(self, shards: Sequence[ConfiguredShard], pool_graphs: int) -> None:
-        self._shards: Mapping[str, ConfiguredShard] = {shard.info.shard_id: shard for shard in shards}
+        self._shards = {shard.info.shard_id: shard for shard in shards}
         self._pool_graphs = pool_graphs
+
+    def add(self, shard: ConfiguredShard) -> None:
+        self._shards[shard.info.shard_id] = shard
+
+    def drop(self, shard_id: str) -> None:
+        self._shards.pop(shard_id, None)
 
     async def establish(self, shards_known: ShardsKnown, deadline: Deadline) -> FleetIdentity:
         """The founded fleet of these shards; founds it or ends its founding if need be.
@@ -78,16 +83,7 @@ class Founding:
 
     def marker_for(self, shard_id: str, identity: FleetIdentity) -> ShardMarker:
         """A new one, to be created if absent: its incarnation has never been seen."""
-        pooled = self._shards[shard_id].info.engine is Engine.FALKORDB
-        return ShardMarker(
-            fleet=identity.fleet,
-            shard=shard_id,
-            incarnation=str(uuid4()),
-            schema_version=SCHEMA_VERSION,
-            root_version=identity.root_version,
-            root_ring=identity.root_members,
-            pool_graphs=self._pool_graphs if pooled else 1,
-        )
+        return new_marker(shard_id, self._shards[shard_id].info.engine, identity, self._pool_graphs)
 
     async def create_marker(self, shard_id: str, identity: FleetIdentity, deadline: Deadline) -> ShardMarker:
         """The marker that is there afterwards. Raises ShardNotEmpty: groups without a marker are not
@@ -131,7 +127,7 @@ class Founding:
         )
         if not members:
             raise NoShardTakesGroups("every configured shard has weight 0")
-        proposed = FleetIdentity(str(uuid4()), ROOT_VERSION, members)
+        proposed = FleetIdentity(str(uuid4()), ROOT_VERSION_FIRST, members)
         return FleetIdentity.of(await self.create_marker(proposed.founder, proposed, deadline))
 
     async def _finish(self, identity: FleetIdentity, known: frozenset[str], deadline: Deadline) -> None:
@@ -161,6 +157,19 @@ class Founding:
             raise FleetNotFounded(
                 f"root member {shard_id} of fleet {identity.fleet} carries the marker of fleet {marker.fleet}"
             )
+
+
+def new_marker(shard_id: str, engine: Engine, identity: FleetIdentity, pool_graphs: int) -> ShardMarker:
+    """`pool_graphs` counts where the engine has graphs."""
+    return ShardMarker(
+        fleet=identity.fleet,
+        shard=shard_id,
+        incarnation=str(uuid4()),
+        schema_version=SCHEMA_VERSION,
+        root_version=identity.root_version,
+        root_ring=identity.root_members,
+        pool_graphs=pool_graphs if engine is Engine.FALKORDB else 1,
+    )
 
 
 def _markers(seen: Mapping[str, Sighting]) -> list[ShardMarker]:

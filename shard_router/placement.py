@@ -17,7 +17,7 @@ class Placement:
 
     @property
     def ref(self) -> GroupRef:
-        return GroupRef(self.group_id, self.space)
+        return GroupRef(self.group_id, self.space, self.epoch)
 
     @property
     def place(self) -> tuple[str, str]:

@@ -3,7 +3,8 @@
 from typing import Protocol
 
 from drivers.deadline import Deadline
-from shard_router.errors import PlacementLost
+from drivers.errors import RegisterClosed
+from shard_router.errors import PlacementLost, PlacementUnsettled
 from shard_router.placement import Placement
 from shard_router.placement_hints import PlacementHints
 from shard_router.root_register import RegisterShards, RootRegister
@@ -13,6 +14,8 @@ class PlacingShards(RegisterShards, Protocol):
     def check_creation(self) -> None: ...
 
     async def choose_shard(self, group_id: str, deadline: Deadline) -> str: ...
+
+    async def look_at_root(self, shard_id: str, deadline: Deadline) -> None: ...
 
 
 class Placing:
@@ -55,6 +58,11 @@ class Placing:
             return found
         self._shards.check_creation()
         chosen = await self._shards.choose_shard(group_id, deadline)
-        placement = await self._register.create(group_id, chosen, deadline)
+        try:
+            placement = await self._register.create(group_id, chosen, deadline)
+        except RegisterClosed as closed:
+            # Its marker says why: there is another root ring, or soon will be.
+            await self._shards.look_at_root(closed.shard_id, deadline)
+            raise PlacementUnsettled(group_id, f"shard {closed.shard_id} takes no new groups now") from closed
         await self._hints.learn([placement], deadline)
         return placement

@@ -7,13 +7,14 @@ from random import Random
 from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
 from drivers.errors import GraphgateError, ShardIdentityError, ShardImpaired, ShardUnavailable
-from drivers.fence import Fence
+from drivers.fence import Fence, FenceState
 from shard_router.backoff import Backoff
 from shard_router.catalog_port import PlacementCatalog
 from shard_router.clock import Clock, SystemClock
 from shard_router.errors import GroupNotFound, PlacementUnsettled, ShardUnknown, StalePlacement
 from shard_router.fan_out import FanOut, ShardCall
 from shard_router.fleet import Fleet
+from shard_router.frozen_groups import FrozenGroups, FrozenSettings
 from shard_router.placement import Placement
 from shard_router.placement_hints import HintSettings, PlacementHints
 from shard_router.placing import Placing
@@ -24,9 +25,10 @@ from shard_router.scope import Scope
 from shard_router.single_flight import SingleFlight
 
 OWNER_ATTEMPTS_MAX = 8
-"""Calls to on_owner's shards until PlacementUnsettled; with the pauses about half a second in all."""
+"""Calls of on_owner until PlacementUnsettled, without those that found the group frozen and waited for its
+thaw; with the pauses about half a second in all."""
 
-_STALE_PAUSE = Backoff(first_s=0.01, pause_s_max=0.25)
+_STALE_PAUSE = Backoff(first_s=0.005, pause_s_max=0.25)
 
 type OwnerCall[T] = Callable[[ShardDriver, Placement], Awaitable[T]]
 
@@ -38,6 +40,7 @@ class RouterSettings:
     lookup_s_max: float = 10.0
     """Of a lookup that several callers share."""
     hints: HintSettings = field(default_factory=HintSettings)
+    frozen: FrozenSettings = field(default_factory=FrozenSettings)
 
 
 class Router:
@@ -59,6 +62,7 @@ class Router:
         register = RootRegister(fleet, self._clock.wall_us)
         self._placing = Placing(fleet, register, self._hints)
         self._fan_out = FanOut(fleet)
+        self._frozen = FrozenGroups(fleet, self._settings.frozen, self._clock)
         self._asked_elsewhere = RecentlyAsked[Placement](self._clock)
         self._scope = Scope(fleet, register, self._hints, self._fan_out)
         flight_s_max = self._settings.lookup_s_max
@@ -71,6 +75,7 @@ class Router:
         await self._finds.close()
         await self._findings_again.close()
         await self._creations.close()
+        await self._frozen.close()
 
     @property
     def catalog_problem(self) -> GraphgateError | None:
@@ -126,27 +131,36 @@ class Router:
         that the shard does not own the group; it may be run several times. `create` makes a group
         that does not exist; `writes` (any write, so that the shard's beat goes on) may be False for
         a call that only reads.
-        Raises GroupNotFound, PlacementUnsettled, what place raises and what the call raises.
+        A call that finds the group frozen waits until it is not, as often as that happens before the
+        deadline.
+        Raises GroupNotFound, PlacementUnsettled, WriteBufferFull, what place raises and what the call
+        raises.
         """
         stale: Placement | None = None
         placement: Placement | None = None
-        for attempt in range(1, OWNER_ATTEMPTS_MAX + 1):
+        attempts = 0
+        while attempts < OWNER_ATTEMPTS_MAX:
             deadline.check(f"the shard of group {group_id} was asked")
             try:
                 if placement is None:
                     placement = await self._look_up(group_id, stale, create, deadline)
                 return await self._call(placement, call, deadline, writes)
-            except (StalePlacement, PlacementUnsettled):
+            except (StalePlacement, PlacementUnsettled) as error:
+                if placement is not None and isinstance(error, StalePlacement) and _is_frozen(error.fence):
+                    await self._frozen.until_thawed(placement, deadline)
+                else:
+                    attempts += 1
+                    # The first time a hint was old; from then on an owner is changing: give it time.
+                    if attempts > 1:
+                        await self._pause(attempts - 1, deadline)
                 stale, placement = placement or stale, None
-                # The first time a hint was old; from then on an owner is changing: give it time.
-                if attempt > 1:
-                    await self._pause(attempt - 1, deadline)
             except ShardImpaired:
                 # It answered, and its fence did not object.
                 raise
             except (ShardUnavailable, ShardUnknown, ShardIdentityError) as error:
                 if placement is None:
                     raise
+                attempts += 1
                 # The hint may be older than the removal of that shard.
                 stale, placement = placement, await self._elsewhere(placement, error, deadline)
         raise PlacementUnsettled(group_id, f"its owner changed during {OWNER_ATTEMPTS_MAX} attempts")
@@ -189,6 +203,34 @@ class Router:
             self._asked_elsewhere.note(placement)
             raise error
         return placement
+
+    async def until_thawed(self, group_id: str, deadline: Deadline) -> None:
+        """After a write was refused because the group is frozen: returns when it is worth planning anew, with
+        the owner looked up anew. Raises WriteBufferFull, DeadlinePassed and as find."""
+        placement = await self.find(group_id, deadline)
+        if placement is None:
+            return
+        await self._frozen.until_thawed(placement, deadline)
+        if self._hints.cached(group_id) == placement:
+            try:
+                await self._find_again(placement, deadline)
+            except GraphgateError:
+                # The call that follows meets it too, and deals with it.
+                return
+
+    async def learn(self, placement: Placement, deadline: Deadline) -> None:
+        """Where a group is from now on: this gateway and the catalog are told. Never fails."""
+        await self._hints.learn([placement], deadline)
+
+    def on_stuck(self, told: Callable[[Placement], None]) -> None:
+        """Told from here on of every group that writers find frozen for longer than a move does it. Must not
+        raise."""
+        self._frozen.on_stuck = told
+
+    @property
+    def frozen_waiting(self) -> Mapping[str, int]:
+        """How many calls wait for each group that is frozen."""
+        return self._frozen.waiting
 
     async def _pause(self, attempt: int, deadline: Deadline) -> None:
         pause_s = _STALE_PAUSE.pause_s(attempt, self._rng)
@@ -267,3 +309,7 @@ class Router:
         """fan_out with all_or_nothing, for callers that want the results alone."""
         replies = await self._fan_out.run(calls, deadline, all_or_nothing=True)
         return {shard_id: reply.result() for shard_id, reply in replies.items()}
+
+
+def _is_frozen(fence: Fence | None) -> bool:
+    return fence is not None and fence.state is FenceState.FROZEN

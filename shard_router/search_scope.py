@@ -35,7 +35,8 @@ class SearchScope:
             self.outcomes[shard_id] = ShardOutcome(status_of(error), error.reason, (), 0.0)
 
     def ref(self, group_id: str) -> GroupRef:
-        return GroupRef(group_id, self.fences[group_id].space)
+        fence = self.fences[group_id]
+        return GroupRef(group_id, fence.space, fence.epoch)
 
     @property
     def coverage(self) -> float:

@@ -1,10 +1,10 @@
 """The fleet's shards as one immutable snapshot: what each weighs and may be used for."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
-from typing import Self
+from typing import Any, Self
 
 import orjson
 
@@ -24,6 +24,17 @@ class ShardState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ShardEndpoint:
+    """Where a shard is that was added at run time."""
+
+    url: str
+    """Without user and password."""
+    user: str = ""
+    credentials: str = ""
+    """Name of the password in each gateway's own settings; empty: none."""
+
+
+@dataclass(frozen=True, slots=True)
 class ShardInfo:
     shard_id: str
     """1 to 64 of A-Z a-z 0-9 _ - ."""
@@ -32,6 +43,11 @@ class ShardInfo:
     """0 to 100 in steps of 0.01: share of the new groups relative to the other shards. 0 takes none."""
     zone: str = ""
     state: ShardState = ShardState.ACTIVE
+    endpoint: ShardEndpoint | None = None
+    """None: the settings of the gateways say where it is."""
+    removing: int = 0
+    """Of a DRAINING shard, version of the map in which somebody began to make sure that nothing is left
+    there; 0: nobody does."""
 
     @property
     def takes_groups(self) -> bool:
@@ -81,14 +97,16 @@ class ShardMapSnapshot:
         absent = [shard for shard in configured if shard.shard_id not in known]
         return self.of(self.version, self.fleet, (*self.shards, *absent)) if absent else self
 
+    def with_shard(self, info: ShardInfo) -> Self:
+        """This map with the shard as given, whether it was known or not."""
+        others = (shard for shard in self.shards if shard.shard_id != info.shard_id)
+        return self.of(self.version, self.fleet, (*others, info))
+
     def at_version(self, version: int) -> Self:
         return replace(self, version=version)
 
     def encode(self) -> bytes:
-        shards = [
-            {"id": s.shard_id, "engine": s.engine, "weight": s.weight, "zone": s.zone, "state": s.state}
-            for s in self.shards
-        ]
+        shards = [_encoded(shard) for shard in self.shards]
         return orjson.dumps({"version": self.version, "fleet": self.fleet, "shards": shards})
 
     @classmethod
@@ -96,13 +114,38 @@ class ShardMapSnapshot:
         """Raises ValueError for text that no gateway of this version wrote."""
         try:
             values = orjson.loads(text)
-            shards = (
-                ShardInfo(s["id"], Engine(s["engine"]), float(s["weight"]), s["zone"], ShardState(s["state"]))
-                for s in values["shards"]
-            )
+            shards = [_decoded(shard) for shard in values["shards"]]
             return cls.of(int(values["version"]), str(values["fleet"]), shards)
         except (KeyError, TypeError) as error:
             raise ValueError(f"the text is no shard map ({error!r}); rebuild the catalog") from error
+
+
+def _encoded(shard: ShardInfo) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "id": shard.shard_id,
+        "engine": shard.engine,
+        "weight": shard.weight,
+        "zone": shard.zone,
+        "state": shard.state,
+    }
+    if shard.endpoint is not None:
+        values["endpoint"] = asdict(shard.endpoint)
+    if shard.removing:
+        values["removing"] = shard.removing
+    return values
+
+
+def _decoded(values: dict[str, Any]) -> ShardInfo:
+    endpoint = values.get("endpoint")
+    return ShardInfo(
+        values["id"],
+        Engine(values["engine"]),
+        float(values["weight"]),
+        values["zone"],
+        ShardState(values["state"]),
+        None if endpoint is None else ShardEndpoint(**endpoint),
+        int(values.get("removing", 0)),
+    )
 
 
 @lru_cache(maxsize=32)

@@ -10,7 +10,7 @@ from drivers.deadline import Deadline
 from shard_router.backoff import Backoff
 from shard_router.catalog_port import FleetCatalog
 from shard_router.clock import Clock
-from shard_router.errors import CatalogUnavailable
+from shard_router.errors import CatalogUnavailable, MapChanged
 from shard_router.shard_map import ShardInfo, ShardMapSnapshot
 
 _LOG = logging.getLogger(__name__)
@@ -19,6 +19,9 @@ PUBLISH_ATTEMPTS_MAX = 8
 """Against other gateways that change the map at the same time."""
 
 _RETRY = Backoff(first_s=0.2, pause_s_max=10.0)
+
+type MapChange = Callable[[ShardMapSnapshot], ShardMapSnapshot]
+"""May raise what forbids the change of that map."""
 
 
 class ShardMapKeeper:
@@ -35,8 +38,11 @@ class ShardMapKeeper:
         rng: Random,
         *,
         catalog_timeout_s: float,
+        on_change: Callable[[], None] = lambda: None,
     ) -> None:
-        """`joined` tells which configured shards have been admitted: only those are published."""
+        """`joined` tells which configured shards have been admitted: only those are published. `on_change` is
+        called after each new map."""
+        self._on_change = on_change
         self._configured = tuple(configured)
         self._catalog = catalog
         self._joined = joined
@@ -102,6 +108,38 @@ class ShardMapKeeper:
                 return
         raise CatalogUnavailable(f"its map changed {PUBLISH_ATTEMPTS_MAX} times while it was read")
 
+    async def change(self, changed: MapChange, expected_version: int = 0) -> ShardMapSnapshot:
+        """Puts the change of the newest map into the catalog; returns the map that is there then.
+
+        `changed` may be called several times. `expected_version`: of the only map that it is for, 0: of any.
+        Raises MapChanged, CatalogUnavailable and what `changed` raises.
+        """
+        if self._catalog is None:
+            raise CatalogUnavailable("this gateway has none, and the shard map lies there")
+        fleet = self._map.fleet
+        for _ in range(PUBLISH_ATTEMPTS_MAX):
+            stored = await self._catalog.load_map(self._deadline())
+            if stored is None or stored.version < self._published.version:
+                await self.publish(fleet)
+                continue
+            if stored.fleet != fleet:
+                raise CatalogUnavailable(f"its map is of fleet {stored.fleet}; use another key prefix")
+            if expected_version and stored.version != expected_version:
+                raise MapChanged(expected_version, stored.version)
+            wanted = changed(stored)
+            if wanted == stored:
+                self._adopt(stored)
+                return stored
+            wanted = wanted.at_version(stored.version + 1)
+            if await self._catalog.put_map(wanted, stored.version, self._deadline()):
+                self._adopt(wanted)
+                return wanted
+        raise CatalogUnavailable(f"its map changed {PUBLISH_ATTEMPTS_MAX} times while it was read")
+
+    async def refreshed(self) -> ShardMapSnapshot:
+        """The catalog's map as it is now. Raises CatalogUnavailable."""
+        return await self.change(lambda stored: stored)
+
     async def _follow(self, catalog: FleetCatalog, fleet: str) -> None:
         """Raises CatalogUnavailable when something is to be published and cannot be."""
         changed = asyncio.create_task(self._watch(catalog))
@@ -131,8 +169,12 @@ class ShardMapKeeper:
 
     def _adopt(self, stored: ShardMapSnapshot) -> None:
         self.catalog_problem = None
+        if stored.version < self._published.version:
+            # Of two answers that crossed on the way the later map counts.
+            return
         self._published = stored
         self._map = stored.with_absent(self._configured)
+        self._on_change()
 
     def _fail(self, error: CatalogUnavailable) -> None:
         if self.catalog_problem is None:

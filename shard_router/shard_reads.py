@@ -48,7 +48,7 @@ class ShardReads:
             left = []
             for shard, answer in read.items():
                 fences = fences_of(answer)
-                owned = [g for g in asked[shard] if owns(fences.get(g))]
+                owned = [g for g in asked[shard] if owned_throughout(scope.ref(g), fences.get(g))]
                 left += [(shard, g) for g in asked[shard] if g not in owned]
                 yield owned, answer
             if not left:
@@ -57,7 +57,7 @@ class ShardReads:
             left = [(shard, ref.group_id) for shard, refs in moved.items() for ref in refs]
             for shard, refs in moved.items():
                 for ref in refs:
-                    fence = replace(scope.fences[ref.group_id], space=ref.space)
+                    fence = replace(scope.fences[ref.group_id], space=ref.space, epoch=ref.epoch)
                     scope.answered(shard, {ref.group_id: fence})
         unsettled(scope, left)
         scope.settle()
@@ -116,5 +116,5 @@ def in_time(scope: SearchScope, deadline: Deadline) -> Deadline:
     return deadline if scope.partial is None else deadline.within(deadline.remaining_s() * SHARDS_SHARE)
 
 
-def owns(fence: Fence | None) -> bool:
-    return fence is not None and fence.owns
+def owned_throughout(ref: GroupRef, fence: Fence | None) -> bool:
+    return fence is not None and fence.owned_throughout(ref)

@@ -19,6 +19,7 @@ from drivers.graph_model import TEXT_KINDS, Kind
 from drivers.vector_slots import BACKLOG_ROWS_MAX, SlotProgress, VectorSlot
 from shard_router.clock import Clock, SystemClock
 from shard_router.fan_out import ShardCall
+from shard_router.shard_map import ShardInfo
 from shard_router.slot_policy import SlotPolicy, SlotStep, is_large, next_step
 
 _LOG = logging.getLogger(__name__)
@@ -69,17 +70,33 @@ class SlotKeeper:
         self._shards = {
             shard_id: _OfShard(engine, {}, {}, {}, asyncio.Event()) for shard_id, engine in engines.items()
         }
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        """By shard_id."""
 
     def start(self) -> None:
         for shard_id in self._shards:
-            self._tasks.append(asyncio.create_task(self._keep(shard_id), name=f"slots of {shard_id}"))
+            self._begin(shard_id)
+
+    def _begin(self, shard_id: str) -> None:
+        self._tasks[shard_id] = asyncio.create_task(self._keep(shard_id), name=f"slots of {shard_id}")
 
     async def close(self) -> None:
-        for task in self._tasks:
+        tasks, self._tasks = list(self._tasks.values()), {}
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks = []
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # --- shards that come and go, as shard_router.fleet.ShardWatcher -------------------------------
+
+    def shard_added(self, info: ShardInfo) -> None:
+        self._shards[info.shard_id] = _OfShard(info.engine, {}, {}, {}, asyncio.Event())
+        self._begin(info.shard_id)
+
+    def shard_dropped(self, shard_id: str) -> None:
+        task = self._tasks.pop(shard_id, None)
+        if task is not None:
+            task.cancel()
+        self._shards.pop(shard_id, None)
 
     # --- for searches -----------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from drivers.fence import Engine, Fence
+from drivers.fence import Engine, Fence, FenceState
 from drivers.graph_model import TEXT_KINDS, Kind
 from drivers.vector_slots import SlotProgress, VectorSlot
 
@@ -45,6 +45,9 @@ def next_step(
     if slot is None:
         large = fence is not None and is_large(fence, kind, rows_min)
         return SlotStep.CREATE if large else SlotStep.NOTHING
+    if fence is not None and fence.state in (FenceState.INCOMING, FenceState.READY):
+        # A move brings the group and fills its slot.
+        return SlotStep.NOTHING
     if fence is None or not fence.owns:
         return SlotStep.DROP
     if not policy.slots_max or not slot.fits(fence) or _rows(fence, kind) < slot.rows_min * policy.keep_share:

@@ -2,9 +2,13 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
 
+from drivers.deadline import Deadline
 from drivers.errors import GraphgateError, ShardUnavailable
-from drivers.fence import Engine
+from drivers.fence import Engine, GroupRef
+from drivers.fence_changes import FenceChange, Value
+from drivers.moving import Changed, Settlement
 from tests.model_driver import ModelDriver
 
 
@@ -17,6 +21,8 @@ class FaultyDriver(ModelDriver):
         """By method: calls wait until the event is set."""
         self.calls: Counter[str] = Counter()
         self.down = False
+        self.dies_at: FenceChange | None = None
+        """It goes down when it is asked for this change."""
 
     async def step(self, name: str) -> None:
         self.calls[name] += 1
@@ -26,3 +32,14 @@ class FaultyDriver(ModelDriver):
             raise ShardUnavailable(self.shard_id, "connection refused")
         if name in self.faults:
             raise self.faults[name]
+
+    async def change_fence(
+        self,
+        ref: GroupRef,
+        change: FenceChange,
+        given: Mapping[str, Value],
+        deadline: Deadline,
+        settlement: Settlement | None = None,
+    ) -> Changed:
+        self.down |= change is self.dies_at
+        return await super().change_fence(ref, change, given, deadline, settlement)

@@ -18,6 +18,7 @@ from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
 from drivers.errors import GraphgateError, ShardUnavailable
 from drivers.fence import Fence, FenceState
+from drivers.register_gate import RegisterGate
 from shard_router.clock import SystemClock
 from shard_router.placement import Placement
 from shard_router.placement_hints import HintSettings, PlacementHints
@@ -114,6 +115,15 @@ class Gateway:
         return f"incarnation-{shard_id}"
 
     def check_creation(self) -> None:
+        return
+
+    def register_roots(self, group_id: str) -> frozenset[int]:
+        return frozenset({RegisterGate().root})
+
+    def has_left(self, shard_id: str) -> bool:
+        return False
+
+    async def look_at_root(self, shard_id: str, deadline: Deadline) -> None:
         return
 
     async def choose_shard(self, group_id: str, deadline: Deadline) -> str:

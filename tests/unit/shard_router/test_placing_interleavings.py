@@ -7,7 +7,8 @@ from drivers.errors import ShardUnavailable
 from drivers.fence import Fence
 from shard_router.errors import PlacementUnsettled
 from shard_router.placement import Placement
-from shard_router.root_register import RootRegister, _Trail
+from shard_router.register_trail import Trail
+from shard_router.root_register import RootRegister
 from tests.unit.shard_router.placement_world import Budgets, Exploration, View, World, explore
 
 type Rings = tuple[str, ...]
@@ -78,8 +79,10 @@ def test_never_two_owners_and_always_completable(rings: Rings, budgets: Budgets)
 class _FollowsItsOwnChoice(RootRegister):
     """Takes what it asked for as what the register says."""
 
-    async def _create_fence(self, trail: _Trail, fence: Fence, deadline: Deadline) -> Fence:
-        await super()._create_fence(trail, fence, deadline)
+    async def _create_fence(
+        self, trail: Trail, fence: Fence, deadline: Deadline, roots: frozenset[int] = frozenset()
+    ) -> Fence:
+        await super()._create_fence(trail, fence, deadline, roots)
         return fence
 
 
@@ -87,7 +90,7 @@ class _RingIsTheRegister(RootRegister):
     """Creates at the ring's choice, without a home."""
 
     async def create(self, group_id: str, chosen: str, deadline: Deadline) -> Placement:
-        trail = _Trail(group_id, chosen)
+        trail = Trail(group_id, chosen)
         fence = await self._create_fence(trail, self._opening(trail), deadline)
         return Placement(group_id, chosen, fence.space, fence.epoch)
 
@@ -97,9 +100,9 @@ class _LooksThenCreates(RootRegister):
     and registers it afterwards."""
 
     async def create(self, group_id: str, chosen: str, deadline: Deadline) -> Placement:
-        there = _Trail(group_id, chosen)
+        there = Trail(group_id, chosen)
         opened = await self._create_fence(there, self._opening(there), deadline)
-        home = _Trail(group_id, self._shards.home_of(group_id))
+        home = Trail(group_id, self._shards.home_of(group_id))
         await self._create_fence(home, self._entry(home, chosen), deadline)
         return Placement(group_id, chosen, opened.space, opened.epoch)
 
@@ -117,7 +120,7 @@ class _LeavesPointersUnfinished(RootRegister):
     """Believes that a creation that somebody has begun is somebody else's to finish."""
 
     async def create(self, group_id: str, chosen: str, deadline: Deadline) -> Placement:
-        home = _Trail(group_id, self._shards.home_of(group_id))
+        home = Trail(group_id, self._shards.home_of(group_id))
         if await self._read(home.shard_id, [home.ref], deadline):
             raise PlacementUnsettled(group_id, "its creator has not come back")
         return await super().create(group_id, chosen, deadline)

@@ -9,6 +9,7 @@ from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
 from drivers.errors import ShardUnavailable
 from drivers.fence import Fence, FenceState
+from drivers.register_gate import RegisterGate
 from shard_router.errors import PlacementLost, PlacementUnsettled
 from shard_router.placement import Placement
 from shard_router.root_register import REFS_PER_READ_MAX, RootRegister
@@ -29,6 +30,12 @@ class Shards:
 
     def home_of(self, group_id: str) -> str:
         return group_id[0] if group_id[0] in self.drivers else "a"
+
+    def register_roots(self, group_id: str) -> frozenset[int]:
+        return frozenset({RegisterGate().root})
+
+    def has_left(self, shard_id: str) -> bool:
+        return False
 
     def incarnation_of(self, shard_id: str) -> str:
         return self.incarnations[shard_id]
@@ -132,16 +139,35 @@ async def test_a_prepared_target_without_a_way_back_is_unsettled(
         await register.find("g", soon())
 
 
-async def test_between_commit_and_opening_the_group_is_unsettled(
+@pytest.mark.parametrize("home", ["a", "b"])
+async def test_after_a_commit_whoever_comes_opens_the_group(
+    register: RootRegister, shards: Shards, home: str
+) -> None:
+    """Also where the home is the target, whose fence leads back to the source until it has been opened."""
+    target, source = ("a", "b") if home == "a" else ("b", "a")
+    shards.put(target, Fence("g", 9, READY, moved_to=source, move_id="m"))
+    shards.put(source, Fence("g", 8, MOVED, moved_to=target, moved_epoch=9))
+
+    found = await register.find("g", soon())
+    assert found is not None
+    assert (found.shard_id, found.epoch) == (target, 9)
+    fence = shards.drivers[target].groups["", "g"].fence
+    assert fence is not None
+    assert (fence.state, fence.move_id, fence.moved_to) == (OPEN, "", "")
+    assert await register.create("g", "a", soon()) == found
+
+
+async def test_a_target_is_not_opened_at_an_epoch_that_no_commit_has_given(
     register: RootRegister, shards: Shards
 ) -> None:
-    """A circle is walked a bounded number of times."""
-    shards.put("a", Fence("g", 9, READY, moved_to="b"))
+    """READY of a freeze that was thawed. A circle is walked a bounded number of times."""
+    shards.put("a", Fence("g", 7, READY, moved_to="b"))
     shards.put("b", Fence("g", 8, MOVED, moved_to="a", moved_epoch=9))
 
     with pytest.raises(PlacementUnsettled):
         await register.find("g", soon())
     assert shards.drivers["a"].calls["read_fences"] <= 8
+    assert not shards.drivers["a"].calls["change_fence"]
 
 
 async def test_an_unfinished_creation_is_not_placed(register: RootRegister, shards: Shards) -> None:

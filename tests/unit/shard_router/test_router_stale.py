@@ -14,6 +14,7 @@ from shard_router.errors import (
     PlacementLost,
     PlacementUnsettled,
     ShardUnknown,
+    StalePlacement,
 )
 from shard_router.placement import Placement
 from shard_router.router import OWNER_ATTEMPTS_MAX
@@ -70,27 +71,47 @@ async def test_a_thawed_group_is_found_at_its_new_epoch(gateway: Gateway) -> Non
 
 
 async def test_a_write_waits_through_a_freeze(gateway: Gateway) -> None:
-    """A frozen group is not an error: the call is repeated until the owner opens."""
+    """A frozen group is not an error: the call waits until the owner opens."""
     shard_id = await gateway.use()
     gateway.put(shard_id, Fence("g", 2, FenceState.FROZEN))
     gateway.tried.clear()
-    writing = asyncio.create_task(gateway.use())
-    await eventually(lambda: len(gateway.tried) >= 3)
+    writing = [asyncio.create_task(gateway.use()) for _ in range(20)]
+    await eventually(lambda: gateway.router.frozen_waiting == {"g": 20})
     gateway.move("g", shard_id, gateway.elsewhere(shard_id))
 
-    assert await writing == gateway.elsewhere(shard_id)
+    assert await asyncio.gather(*writing) == [gateway.elsewhere(shard_id)] * 20
+    assert len(gateway.tried) == 40
 
 
 async def test_an_owner_that_never_settles_is_a_bounded_error(gateway: Gateway) -> None:
     """Invariant 6: attempts are bounded, and the caller may retry."""
-    shard_id = await gateway.use()
-    gateway.put(shard_id, Fence("g", 2, FenceState.FROZEN))
+    await gateway.use()
     gateway.tried.clear()
 
+    async def never(driver: ShardDriver, placement: Placement) -> str:
+        gateway.tried.append(placement)
+        raise StalePlacement(None)
+
     with pytest.raises(PlacementUnsettled) as unsettled:
-        await gateway.use()
+        await gateway.router.on_owner("g", soon(), never, create=True)
     assert unsettled.value.retryable
     assert len(gateway.tried) == OWNER_ATTEMPTS_MAX
+
+
+async def test_waits_for_a_frozen_group_are_no_attempts(gateway: Gateway) -> None:
+    """A move that freezes and thaws a busy group again and again fails no write that has time."""
+    shard_id = await gateway.use()
+    gateway.tried.clear()
+    pauses = 2 * OWNER_ATTEMPTS_MAX
+
+    async def frozen_again_and_again(driver: ShardDriver, placement: Placement) -> str:
+        gateway.tried.append(placement)
+        if len(gateway.tried) <= pauses:
+            raise StalePlacement(Fence("g", placement.epoch, FenceState.FROZEN))
+        return driver.shard_id
+
+    assert await gateway.router.on_owner("g", soon(), frozen_again_and_again, create=False) == shard_id
+    assert len(gateway.tried) == pauses + 1
 
 
 async def test_retries_end_with_the_deadline(gateway: Gateway) -> None:

@@ -1,0 +1,1 @@
+"""Moves of groups between shards: a persisted state machine that any gateway can go on with."""

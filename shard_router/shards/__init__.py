@@ -1,0 +1,1 @@
+"""Shards at run time: added, weighed, drained and removed while the fleet serves."""
