@@ -1,0 +1,1 @@
+"""Asking language models for answers of a given form, with few calls and within every limit."""
