@@ -1,0 +1,262 @@
+"""The queue's changes, each one atomic script. Times come from the callers in microseconds and are only told;
+what is waited for goes by Redis's own clock.
+
+KEYS and ARGV are listed at each; `prefix` ends in a colon. Keys of single episodes are made from it inside.
+"""
+
+_READY = """
+local function ready(stream, group, group_id)
+  local turn = redis.call('XADD', stream, '*', 'group', group_id)
+  redis.call('HSET', group, 'turn', turn)
+end
+local function told(prefix, group_id, op)
+  redis.call('PUBLISH', prefix .. 'changed', group_id .. '/' .. op)
+end
+local function now_ms()
+  local t = redis.call('TIME')
+  return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+end
+"""
+
+ACCEPT = (
+    _READY
+    + """
+-- KEYS: op, uuid, waiting, group, ready, depth
+-- ARGV: prefix, group_id, op_id, content_hash, episode_uuid, payload, now_us, group_max, all_max
+local found = redis.call('HGET', KEYS[1], 'hash')
+if found then
+  return {found == ARGV[4] and 'KNOWN' or 'OTHER', 0}
+end
+local waiting = redis.call('XLEN', KEYS[3])
+if waiting >= tonumber(ARGV[8]) then return {'GROUP_FULL', waiting} end
+local all = tonumber(redis.call('GET', KEYS[6]) or '0')
+if all >= tonumber(ARGV[9]) then return {'ALL_FULL', all} end
+-- What is left of a record that was lost has a time to live.
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], 'hash', ARGV[4], 'uuid', ARGV[5], 'payload', ARGV[6], 'state', 'ACCEPTED',
+  'accepted', ARGV[7], 'updated', ARGV[7], 'attempts', '0')
+redis.call('SET', KEYS[2], ARGV[3])
+redis.call('XADD', KEYS[3], '*', 'op', ARGV[3])
+redis.call('INCR', KEYS[6])
+if redis.call('HEXISTS', KEYS[4], 'turn') == 0 then ready(KEYS[5], KEYS[4], ARGV[2]) end
+return {'ACCEPTED', waiting + 1}
+"""
+)
+
+TAKE = """
+-- The turn becomes a unit of work under a new token; a unit that another worker left is taken up as it was.
+-- KEYS: group, waiting, ready, tokens
+-- ARGV: prefix, group_id, entry, workers, episodes_max, bytes_max
+if redis.call('HGET', KEYS[1], 'turn') ~= ARGV[3] then
+  redis.call('XACK', KEYS[3], ARGV[4], ARGV[3])
+  redis.call('XDEL', KEYS[3], ARGV[3])
+  return {}
+end
+local token = redis.call('INCR', KEYS[4])
+redis.call('HSET', KEYS[1], 'token', token)
+local unit = redis.call('HGET', KEYS[1], 'unit')
+local members = {}
+if unit then
+  members = cjson.decode(unit)
+else
+  local most = tonumber(ARGV[5])
+  local cap = tonumber(redis.call('HGET', KEYS[1], 'cap') or '0')
+  if cap > 0 and cap < most then most = cap end
+  local bytes = 0
+  for _, entry in ipairs(redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', most)) do
+    local op = entry[2][2]
+    bytes = bytes + redis.call('HSTRLEN', ARGV[1] .. 'op:' .. ARGV[2] .. '/' .. op, 'payload')
+    if #members > 0 and bytes > tonumber(ARGV[6]) then break end
+    members[#members + 1] = {entry[1], op}
+  end
+  if #members == 0 then
+    redis.call('XACK', KEYS[3], ARGV[4], ARGV[3])
+    redis.call('XDEL', KEYS[3], ARGV[3])
+    redis.call('DEL', KEYS[1])
+    return {}
+  end
+  redis.call('HSET', KEYS[1], 'unit', cjson.encode(members), 'tries', 0)
+end
+local tries = redis.call('HINCRBY', KEYS[1], 'tries', 1)
+local answer = {token, tries, tonumber(redis.call('HGET', KEYS[1], 'pauses') or '0')}
+for _, member in ipairs(members) do
+  local op = ARGV[1] .. 'op:' .. ARGV[2] .. '/' .. member[2]
+  local fields = redis.call('HMGET', op, 'payload', 'accepted')
+  if fields[1] then redis.call('HINCRBY', op, 'attempts', 1) end
+  answer[#answer + 1] = {member[1], member[2], fields[1] or '', fields[2] or '0'}
+end
+return answer
+"""
+
+RENEW = """
+-- KEYS: group, ready; ARGV: entry, workers, worker, token ('': the turn is not a unit yet)
+if redis.call('HGET', KEYS[1], 'turn') ~= ARGV[1] then return 0 end
+if ARGV[4] ~= '' and redis.call('HGET', KEYS[1], 'token') ~= ARGV[4] then return 0 end
+redis.call('XCLAIM', KEYS[2], ARGV[2], ARGV[3], 0, ARGV[1], 'JUSTID')
+return 1
+"""
+
+STAGE = (
+    _READY
+    + """
+-- KEYS: op; ARGV: prefix, group_id, op_id, state, now_us
+local state = redis.call('HGET', KEYS[1], 'state')
+if not state or state == 'APPLIED' or state == 'FAILED' then return 0 end
+redis.call('HSET', KEYS[1], 'state', ARGV[4], 'updated', ARGV[5])
+told(ARGV[1], ARGV[2], ARGV[3])
+return 1
+"""
+)
+
+FINISH = (
+    _READY
+    + """
+-- The results of a unit's members; members without one wait for another turn, before all others.
+-- KEYS: group, waiting, ready, depth, failures, group_failures
+-- ARGV: prefix, group_id, entry, token, workers, now_us, kept_ms, failed_kept_ms, failures_max, cap,
+--   then for each: entry in waiting, op_id, state, details
+if redis.call('HGET', KEYS[1], 'token') ~= ARGV[4] then return 0 end
+for i = 11, #ARGV, 4 do
+  local op_id = ARGV[i + 1]
+  local op = ARGV[1] .. 'op:' .. ARGV[2] .. '/' .. op_id
+  if redis.call('XDEL', KEYS[2], ARGV[i]) == 1 then redis.call('DECR', KEYS[4]) end
+  local uuid = redis.call('HGET', op, 'uuid')
+  if not uuid and ARGV[i + 2] == 'FAILED' then
+    -- An episode whose record was lost is listed all the same.
+    uuid = ''
+    redis.call('HSET', op, 'uuid', uuid)
+  end
+  if uuid then
+    local kept = ARGV[7]
+    redis.call('HSET', op, 'state', ARGV[i + 2], 'details', ARGV[i + 3], 'updated', ARGV[6])
+    if ARGV[i + 2] == 'FAILED' then
+      kept = ARGV[8]
+      local listed = string.format('%016d', tonumber(ARGV[6])) .. '/' .. ARGV[2] .. '/' .. op_id
+      redis.call('HSET', op, 'listed', listed)
+      redis.call('ZADD', KEYS[5], 0, listed)
+      redis.call('ZADD', KEYS[6], 0, listed)
+      redis.call('PEXPIRE', KEYS[6], kept)
+    else
+      redis.call('HDEL', op, 'payload')
+    end
+    redis.call('PEXPIRE', op, kept)
+    redis.call('PEXPIRE', ARGV[1] .. 'uuid:' .. ARGV[2] .. '/' .. uuid, kept)
+  end
+  told(ARGV[1], ARGV[2], op_id)
+end
+local surplus = redis.call('ZCARD', KEYS[5]) - tonumber(ARGV[9])
+if surplus > 0 then
+  for _, listed in ipairs(redis.call('ZRANGE', KEYS[5], 0, surplus - 1)) do
+    redis.call('ZREM', KEYS[5], listed)
+    local group_id = string.match(listed, '^%d+/([^/]+)/')
+    redis.call('ZREM', ARGV[1] .. 'failures:' .. group_id, listed)
+  end
+  redis.call('INCRBY', ARGV[1] .. 'failures_dropped', surplus)
+end
+redis.call('HDEL', KEYS[1], 'unit', 'tries', 'token', 'pauses')
+if ARGV[10] == '' then redis.call('HDEL', KEYS[1], 'cap')
+else redis.call('HSET', KEYS[1], 'cap', ARGV[10]) end
+redis.call('XACK', KEYS[3], ARGV[5], ARGV[3])
+redis.call('XDEL', KEYS[3], ARGV[3])
+if redis.call('XLEN', KEYS[2]) > 0 then ready(KEYS[3], KEYS[1], ARGV[2])
+else redis.call('DEL', KEYS[1], KEYS[2]) end
+return 1
+"""
+)
+
+RELEASE = (
+    _READY
+    + """
+-- The unit is tried again: as it is after a pause, or (cap) in smaller units at once.
+-- KEYS: group, waiting, ready, later
+-- ARGV: prefix, group_id, entry, token, workers, now_us, pause_ms, cap, then for each: op_id, details
+if redis.call('HGET', KEYS[1], 'token') ~= ARGV[4] then return 0 end
+for i = 9, #ARGV, 2 do
+  local op = ARGV[1] .. 'op:' .. ARGV[2] .. '/' .. ARGV[i]
+  if redis.call('EXISTS', op) == 1 then
+    redis.call('HSET', op, 'state', 'ACCEPTED', 'details', ARGV[i + 1], 'updated', ARGV[6])
+    told(ARGV[1], ARGV[2], ARGV[i])
+  end
+end
+redis.call('HDEL', KEYS[1], 'token')
+redis.call('HSET', KEYS[1], 'tries', 0)
+redis.call('HINCRBY', KEYS[1], 'pauses', 1)
+if ARGV[8] ~= '' then
+  redis.call('HDEL', KEYS[1], 'unit', 'tries')
+  redis.call('HSET', KEYS[1], 'cap', ARGV[8])
+end
+redis.call('XACK', KEYS[3], ARGV[5], ARGV[3])
+redis.call('XDEL', KEYS[3], ARGV[3])
+local pause = tonumber(ARGV[7])
+if pause > 0 then
+  redis.call('HSET', KEYS[1], 'turn', 'later')
+  redis.call('ZADD', KEYS[4], now_ms() + pause, ARGV[2])
+else
+  ready(KEYS[3], KEYS[1], ARGV[2])
+end
+return 1
+"""
+)
+
+RETURN = (
+    _READY
+    + """
+-- A turn that was taken and is no unit yet goes to another worker. KEYS: group, ready
+-- ARGV: group_id, entry, workers
+if redis.call('HGET', KEYS[1], 'turn') ~= ARGV[2] then return 0 end
+redis.call('XACK', KEYS[2], ARGV[3], ARGV[2])
+redis.call('XDEL', KEYS[2], ARGV[2])
+ready(KEYS[2], KEYS[1], ARGV[1])
+return 1
+"""
+)
+
+WAKE = (
+    _READY
+    + """
+-- Groups whose pause is over. KEYS: later, ready of each partition; ARGV: prefix, groups_max of one
+local now, woken = now_ms(), 0
+for at = 1, #KEYS, 2 do
+  local due = redis.call('ZRANGEBYSCORE', KEYS[at], '-inf', now, 'LIMIT', 0, ARGV[2])
+  for _, group_id in ipairs(due) do
+    redis.call('ZREM', KEYS[at], group_id)
+    local group = ARGV[1] .. 'group:' .. group_id
+    if redis.call('HGET', group, 'turn') == 'later' then ready(KEYS[at + 1], group, group_id) end
+  end
+  woken = woken + #due
+end
+return woken
+"""
+)
+
+REPLAY = (
+    _READY
+    + """
+-- KEYS: op, waiting, group, ready, depth, failures, group_failures
+-- ARGV: prefix, group_id, op_id, now_us, group_max, all_max
+local fields = redis.call('HMGET', KEYS[1], 'state', 'payload', 'uuid', 'listed')
+if fields[1] ~= 'FAILED' or not fields[2] then return 'NONE' end
+if redis.call('XLEN', KEYS[2]) >= tonumber(ARGV[5]) then return 'GROUP_FULL' end
+if tonumber(redis.call('GET', KEYS[5]) or '0') >= tonumber(ARGV[6]) then return 'ALL_FULL' end
+redis.call('HSET', KEYS[1], 'state', 'ACCEPTED', 'attempts', '0', 'updated', ARGV[4])
+redis.call('HDEL', KEYS[1], 'details', 'listed')
+redis.call('PERSIST', KEYS[1])
+redis.call('PERSIST', ARGV[1] .. 'uuid:' .. ARGV[2] .. '/' .. fields[3])
+redis.call('ZREM', KEYS[6], fields[4] or '')
+redis.call('ZREM', KEYS[7], fields[4] or '')
+redis.call('XADD', KEYS[2], '*', 'op', ARGV[3])
+redis.call('INCR', KEYS[5])
+if redis.call('HEXISTS', KEYS[3], 'turn') == 0 then ready(KEYS[4], KEYS[3], ARGV[2]) end
+told(ARGV[1], ARGV[2], ARGV[3])
+return 'REPLAYED'
+"""
+)
+
+REACHED = """
+-- The highest offset of a stream that has had its ack. KEYS: stream; ARGV: offset, kept_ms
+if tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[1]) then
+  redis.call('SET', KEYS[1], ARGV[1])
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return 1
+"""

@@ -1,0 +1,1 @@
+"""Workers: they take turns out of the queue and carry units through the pipeline."""
