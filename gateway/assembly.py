@@ -1,13 +1,23 @@
 """From the settings to the parts below the gateway: the one place that names both engines."""
 
+import os
+import secrets
+import socket
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+
+from pydantic import ValidationError
 
 from drivers.contract import ShardDriver
 from drivers.example_group import ExampleGroup
 from drivers.fence import Engine
 from drivers.query_plan import PlanReader, QueryShape
+from gateway.ingest.queue.settings import QueueSettings
+from gateway.ingest.work.settings import Strategy, WorkerSettings
+from gateway.llm.rate_limit import RateLimits
+from gateway.llm.settings import LanguageModelSettings, ModelChoice, Price, ProviderSettings
+from gateway.llm.tasks import Tier
 from gateway.rerank.openai_cross_encoder import CrossEncoderSettings
 from gateway.search_cache.search_cache import SearchCacheSettings
 from gateway.settings import fleet as fleet_section
@@ -17,10 +27,12 @@ from shard_router.catalog import CatalogSettings
 from shard_router.fleet import FleetSettings
 from shard_router.founding import ConfiguredShard
 from shard_router.gate import GateLimits
+from shard_router.moves.settings import MoveSettings
 from shard_router.observer import ShardCallObserver, observed
 from shard_router.placement_hints import HintSettings
 from shard_router.router import RouterSettings
 from shard_router.shard_map import ShardInfo
+from shard_router.shards.errors import CredentialsUnknown, ShardUnfit
 from shard_router.slot_policy import SlotPolicy
 
 if TYPE_CHECKING:
@@ -39,6 +51,33 @@ def configured_shard(settings: ShardSettings, observer: ShardCallObserver) -> Co
     engine = Engine(settings.engine.upper())
     info = ShardInfo(settings.id, engine, settings.weight, settings.zone)
     return ConfiguredShard(info, observed(make_driver(engine, settings), observer))
+
+
+def added_shard_driver(settings: Settings, observer: ShardCallObserver, info: ShardInfo) -> ShardDriver:
+    """Of a shard that was added at run time. Raises CredentialsUnknown, ShardUnfit for an endpoint that no
+    engine takes."""
+    endpoint = info.endpoint
+    assert endpoint is not None, "a shard without an endpoint is one of the settings"
+    password = settings.shard_passwords.get(endpoint.credentials)
+    if endpoint.credentials and password is None:
+        raise CredentialsUnknown(info.shard_id, endpoint.credentials)
+    try:
+        shard = ShardSettings.model_validate(
+            settings.shard_defaults.model_dump()
+            | {
+                "id": info.shard_id,
+                "engine": info.engine.lower(),
+                "url": endpoint.url,
+                "user": endpoint.user or None,
+                "password": password,
+            }
+        )
+    except ValidationError as error:
+        why = "; ".join(f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors())
+        raise ShardUnfit(
+            info.shard_id, "endpoint", f"its endpoint is not usable ({why}); correct it"
+        ) from None
+    return observed(make_driver(info.engine, shard), observer)
 
 
 def catalog_url(settings: fleet_section.CatalogSettings) -> str:
@@ -89,6 +128,25 @@ def slot_policy(settings: Settings) -> SlotPolicy:
     return SlotPolicy(rows_min=rows_min, slots_max=slots.slots_max)
 
 
+def gateway_id() -> str:
+    """Of this process, unlike that of any other one."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def move_settings(settings: Settings) -> MoveSettings:
+    chosen = settings.moves
+    return MoveSettings(
+        moves_max=chosen.running_max,
+        moves_per_shard_max=chosen.running_per_shard_max,
+        freeze_s_max=chosen.pause_ms_budget / 1000,
+        persist_s=chosen.record_interval_s,
+        cleanup_share=chosen.cleanup_share,
+        adopted_window_s=chosen.reverse_window_s,
+        indexes_first=chosen.indexes_first,
+        slots=slot_policy(settings),
+    )
+
+
 def search_cache_settings(settings: Settings) -> SearchCacheSettings:
     return SearchCacheSettings(bytes_max=settings.search_cache.bytes_max, ttl_s=settings.search_cache.ttl_s)
 
@@ -104,6 +162,63 @@ def cross_encoder_settings(settings: Settings) -> CrossEncoderSettings:
         passages_max=chosen.passages_max,
         requests_running_max=chosen.requests_running_max,
         requests_waiting_max=chosen.requests_waiting_max,
+    )
+
+
+def language_model_settings(settings: Settings) -> LanguageModelSettings:
+    chosen = settings.llm
+    if chosen.model is None:
+        return LanguageModelSettings()
+    names = {Tier.FAST: chosen.fast_model, Tier.ACCURATE: chosen.accurate_model}
+    price = Price(chosen.input_usd_per_million, chosen.output_usd_per_million)
+    models = {chosen.model, chosen.fallback_model, *names.values()} - {None}
+    return LanguageModelSettings(
+        model=ModelChoice(chosen.model),
+        tier_models={tier: ModelChoice(name) for tier, name in names.items() if name is not None},
+        fallback=None if chosen.fallback_model is None else ModelChoice(chosen.fallback_model),
+        fallback_after_s=chosen.fallback_after_s,
+        providers={
+            "default": ProviderSettings(
+                base_url=chosen.base_url,
+                api_key=None if chosen.api_key is None else chosen.api_key.get_secret_value(),
+                rates=RateLimits(chosen.requests_per_s, chosen.requests_per_minute, chosen.tokens_per_minute),
+                requests_running_max=chosen.requests_running_max,
+                limit_field=chosen.output_limit_field,
+                with_temperature=chosen.with_temperature,
+                prices={name: price for name in models if name is not None},
+            )
+        },
+        requests_running_max=chosen.requests_running_max,
+        requests_waiting_max=chosen.requests_waiting_max,
+        prompt_tokens_max=chosen.prompt_tokens_max,
+        request_s_max=chosen.timeout_s,
+        cache_file=settings.cache / "model_answers.sqlite" if chosen.cache_bytes_max else None,
+        cache_bytes_max=chosen.cache_bytes_max,
+    )
+
+
+def queue_settings(settings: Settings) -> QueueSettings:
+    chosen = settings.ingest
+    return QueueSettings(
+        prefix=settings.catalog.prefix,
+        partitions=chosen.partitions,
+        group_waiting_max=chosen.group_waiting_max,
+        waiting_max=chosen.waiting_max,
+        status_kept_s=chosen.status_kept_s,
+        failed_kept_s=chosen.failed_kept_s,
+        failures_max=chosen.failures_max,
+        lease_s=chosen.lease_s,
+    )
+
+
+def worker_settings(settings: Settings) -> WorkerSettings:
+    chosen = settings.ingest
+    return WorkerSettings(
+        strategy=Strategy(chosen.strategy),
+        first_batch=chosen.first_batch,
+        batch_max=chosen.batch_max,
+        unit_s_max=chosen.unit_s_max,
+        pause_s_max=chosen.pause_s_max,
     )
 
 

@@ -15,13 +15,17 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from drivers import errors as driver_errors
 from drivers.errors import GraphgateError
 from gateway.embedding import errors as embedding_errors
+from gateway.ingest import errors as ingest_errors
+from gateway.llm import errors as llm_errors
 from gateway.rerank.errors import CrossEncoderDisabled
 from gateway.rpc import errors as rpc_errors
 from gateway.rpc.validation import InvalidRequest
 from gateway.search.errors import QueryVectorUnfit
 from gateway.writes import errors as write_errors
 from shard_router import errors as router_errors
+from shard_router.moves.record import MoveFailure, MovePhase, MoveRecord
 from shard_router.ring import EmptyRingError
+from shard_router.shards import errors as shard_errors
 
 DOMAIN = "graphgate"
 RETRY_DELAY_MS = 200
@@ -53,6 +57,12 @@ TABLE: Mapping[type[GraphgateError], ErrorEntry] = {
     rpc_errors.AnswersUnread: ErrorEntry(_C.RESOURCE_EXHAUSTED, "read the open answers, then retry"),
     rpc_errors.GatewayStops: ErrorEntry(_C.UNAVAILABLE, "call another gateway"),
     rpc_errors.ShuttingDown: ErrorEntry(_C.UNAVAILABLE, "retry at another gateway, with the same request_id"),
+    rpc_errors.TooManyWatches: ErrorEntry(_C.RESOURCE_EXHAUSTED, "end a watch, or watch at another gateway"),
+    rpc_errors.OperationsAreKept: ErrorEntry(_C.UNIMPLEMENTED, "leave it; the oldest go by themselves"),
+    rpc_errors.ChangesPruned: ErrorEntry(_C.OUT_OF_RANGE, "read the group anew, with after_version 0"),
+    rpc_errors.VersionAhead: ErrorEntry(
+        _C.OUT_OF_RANGE, "read the group anew; after a restore it may be older"
+    ),
     driver_errors.DeadlinePassed: ErrorEntry(_C.DEADLINE_EXCEEDED, "use a longer deadline"),
     driver_errors.ShardUnavailable: ErrorEntry(_C.UNAVAILABLE, "retry after a short wait"),
     driver_errors.ShardImpaired: ErrorEntry(
@@ -93,6 +103,29 @@ TABLE: Mapping[type[GraphgateError], ErrorEntry] = {
     router_errors.CoverageTooLow: ErrorEntry(
         _C.UNAVAILABLE, "retry after a short wait, or accept a lower min_coverage"
     ),
+    router_errors.WriteBufferFull: ErrorEntry(
+        _C.UNAVAILABLE, "retry after the named delay, with the same request_id"
+    ),
+    router_errors.MoveNotFound: ErrorEntry(_C.NOT_FOUND, "list the operations"),
+    router_errors.MoveRefused: ErrorEntry(_C.FAILED_PRECONDITION, "do what the text says"),
+    router_errors.GroupIsMoving: ErrorEntry(_C.FAILED_PRECONDITION, "wait for the other move or cancel it"),
+    router_errors.TargetNotReady: ErrorEntry(_C.UNAVAILABLE, "retry after a short wait"),
+    router_errors.MoveCommitted: ErrorEntry(_C.FAILED_PRECONDITION, "reverse the move"),
+    router_errors.MoveNotCommitted: ErrorEntry(_C.FAILED_PRECONDITION, "wait for the move or cancel it"),
+    router_errors.MoveNotReversible: ErrorEntry(_C.FAILED_PRECONDITION, "move the group anew"),
+    router_errors.MapChanged: ErrorEntry(_C.ABORTED, "look at the shards again and retry"),
+    router_errors.ShardRemoved: ErrorEntry(
+        _C.FAILED_PRECONDITION, "use another id for an empty server; take it out of the settings"
+    ),
+    driver_errors.RegisterClosed: ErrorEntry(_C.UNAVAILABLE, "retry after a short wait"),
+    shard_errors.ShardExists: ErrorEntry(_C.ALREADY_EXISTS, "choose another id"),
+    shard_errors.ShardUnfit: ErrorEntry(_C.FAILED_PRECONDITION, "do what the text says at the server"),
+    shard_errors.CredentialsUnknown: ErrorEntry(
+        _C.FAILED_PRECONDITION, "set shard_passwords at every gateway"
+    ),
+    shard_errors.ShardStateRefused: ErrorEntry(_C.FAILED_PRECONDITION, "do what the text says"),
+    shard_errors.ShardStillUsed: ErrorEntry(_C.FAILED_PRECONDITION, "drain the shard, wait, then retry"),
+    shard_errors.RootChangeRunning: ErrorEntry(_C.UNAVAILABLE, "retry when the root change is done"),
     QueryVectorUnfit: ErrorEntry(_C.FAILED_PRECONDITION, "send a query_vector of the stored model"),
     CrossEncoderDisabled: ErrorEntry(
         _C.FAILED_PRECONDITION, "use another reranker or configure cross_encoder"
@@ -124,10 +157,57 @@ TABLE: Mapping[type[GraphgateError], ErrorEntry] = {
     embedding_errors.EmbedderDisabled: ErrorEntry(
         _C.FAILED_PRECONDITION, "send a vector or configure an embedder"
     ),
+    llm_errors.ModelUnavailable: ErrorEntry(_C.UNAVAILABLE, "retry after a short wait"),
+    llm_errors.ModelRateLimited: ErrorEntry(_C.RESOURCE_EXHAUSTED, "retry after the named delay"),
+    llm_errors.ModelTimeout: ErrorEntry(_C.DEADLINE_EXCEEDED, "use a longer deadline"),
+    llm_errors.ModelOverloaded: ErrorEntry(_C.RESOURCE_EXHAUSTED, "retry after a short wait"),
+    llm_errors.ModelAccessDenied: ErrorEntry(_C.FAILED_PRECONDITION, "correct the model's settings"),
+    llm_errors.ModelRefused: ErrorEntry(_C.FAILED_PRECONDITION, "change the text or the model"),
+    llm_errors.ModelAnswerInvalid: ErrorEntry(_C.FAILED_PRECONDITION, "use a more capable model"),
+    llm_errors.PromptTooLong: ErrorEntry(_C.INVALID_ARGUMENT, "shorten the text"),
+    llm_errors.ModelDisabled: ErrorEntry(
+        _C.FAILED_PRECONDITION, "configure a language model or give entities and facts"
+    ),
+    llm_errors.ModelSetupInvalid: ErrorEntry(_C.FAILED_PRECONDITION, "correct the model's settings"),
+    ingest_errors.QueueUnavailable: ErrorEntry(_C.UNAVAILABLE, "retry with the same request_id"),
+    ingest_errors.QueueFull: ErrorEntry(_C.RESOURCE_EXHAUSTED, "retry after the named delay"),
+    ingest_errors.EpisodeUnknown: ErrorEntry(_C.NOT_FOUND, "read the episode itself"),
+    ingest_errors.EpisodeWaiting: ErrorEntry(_C.FAILED_PRECONDITION, "remove it once it is applied"),
+    ingest_errors.CreditsExceeded: ErrorEntry(_C.INVALID_ARGUMENT, "send as many as there are credits"),
+    ingest_errors.EpisodeUnreadable: ErrorEntry(_C.INTERNAL, "upgrade the gateway or add the episode anew"),
+    ingest_errors.EpisodeLost: ErrorEntry(_C.DATA_LOSS, "look into Redis's persistence, then add it anew"),
+    ingest_errors.WorkerLost: ErrorEntry(_C.INTERNAL, "look into the workers' logs, then replay it"),
+    ingest_errors.IngestBug: ErrorEntry(_C.INTERNAL, "report the error id"),
 }
 
-_RESOURCE_OF_REASON = {"GROUP_NOT_FOUND": "group_id", "ROW_NOT_FOUND": "uuids", "SHARD_UNKNOWN": "shard"}
+MOVE_FAILURES: Mapping[MoveFailure, ErrorEntry] = {
+    MoveFailure.SOURCE_LOST: ErrorEntry(_C.DATA_LOSS, "restore the shard that held the group"),
+    MoveFailure.NOT_OWNER: ErrorEntry(_C.ABORTED, "look where the group is, then move it from there"),
+    MoveFailure.GROUP_IS_MOVING: ErrorEntry(_C.FAILED_PRECONDITION, "wait for the other move or cancel it"),
+    MoveFailure.TARGET_OWNS: ErrorEntry(_C.FAILED_PRECONDITION, "run graphgate catalog check"),
+    MoveFailure.TARGET_LOST: ErrorEntry(_C.DATA_LOSS, "restore the newest copy of the target"),
+    MoveFailure.TARGET_AHEAD: ErrorEntry(_C.DATA_LOSS, "restore the newest copy of the source"),
+    MoveFailure.COPY_INCONSISTENT: ErrorEntry(_C.ABORTED, "move again, and report it if it comes again"),
+    MoveFailure.VERIFY_FAILED: ErrorEntry(_C.ABORTED, "move again, and report it if it comes again"),
+    MoveFailure.CANNOT_CATCH_UP: ErrorEntry(_C.ABORTED, "move again when the group is written less"),
+    MoveFailure.THAWED_TOO_OFTEN: ErrorEntry(_C.ABORTED, "move again when the group is written less"),
+    MoveFailure.KEEPS_FAILING: ErrorEntry(_C.UNAVAILABLE, "move again when both shards answer"),
+}
+"""Reasons of operations that ended with an error, beside those of the table above."""
+
+_RESOURCE_OF_REASON = {
+    "GROUP_NOT_FOUND": "group_id",
+    "ROW_NOT_FOUND": "uuids",
+    "SHARD_UNKNOWN": "shard",
+    "EPISODE_UNKNOWN": "episode",
+    "MOVE_NOT_FOUND": "move_id",
+}
 """NOT_FOUND errors: the metadata key that names the resource."""
+
+_ENTRY_OF_REASON: Mapping[str, ErrorEntry] = {
+    **{kind.reason: entry for kind, entry in TABLE.items()},
+    **{str(failure): entry for failure, entry in MOVE_FAILURES.items()},
+}
 
 
 def entry_of(error: GraphgateError) -> ErrorEntry | None:
@@ -179,6 +259,22 @@ def status_of(error: GraphgateError, call_id: str = "") -> status_pb2.Status | N
             )
         )
     return status_pb2.Status(code=entry.code.value[0], message=text, details=details)
+
+
+def status_of_given_up_move(record: MoveRecord) -> status_pb2.Status:
+    """The error of the operation of a move that was cancelled or has failed."""
+    if record.phase is MovePhase.CANCELLED:
+        reason, text = "MOVE_CANCELLED", f"move {record.move_id} was cancelled; the group is where it was"
+        entry = ErrorEntry(_C.CANCELLED, "move again if it is still wanted")
+    else:
+        reason, text = record.error_reason or "INTERNAL", record.error_text
+        entry = _ENTRY_OF_REASON.get(reason, ErrorEntry(_C.INTERNAL, "report the move_id"))
+    metadata = {"move_id": record.move_id, "group_id": record.group_id, "action": entry.action}
+    return status_pb2.Status(
+        code=entry.code.value[0],
+        message=_cut(text, TEXT_BYTES_MAX),
+        details=[_packed(error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata=metadata))],
+    )
 
 
 def _cut(text: str, bytes_max: int) -> str:

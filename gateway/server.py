@@ -1,9 +1,11 @@
 """The whole gateway on one screen: what is made of what, how it starts, how it drains."""
 
+from functools import partial
 from typing import Final
 
 import grpc
 import structlog
+from google.longrunning import operations_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 
@@ -11,26 +13,35 @@ from drivers.deadline import Deadline
 from drivers.errors import ShardUnavailable
 from gateway.assembly import (
     ListenFailed,
+    added_shard_driver,
     catalog_settings,
     catalog_url,
     configured_shard,
     cross_encoder_settings,
     fleet_settings,
+    gateway_id,
+    move_settings,
     router_settings,
     search_cache_settings,
     slot_policy,
 )
 from gateway.embedding.port import Embedder
+from gateway.ingestion import Ingestion
 from gateway.rerank.openai_cross_encoder import make_cross_encoder
 from gateway.rpc.admin_service import AdminService
 from gateway.rpc.admission import Admission, AdmissionLimits
 from gateway.rpc.call import CallLimits
+from gateway.rpc.catalog_service import CatalogCalls
 from gateway.rpc.graph_service import GraphService
 from gateway.rpc.ingest_service import IngestService
 from gateway.rpc.interceptor import Rim, RimLimits
+from gateway.rpc.move_service import MoveCalls
+from gateway.rpc.operations_service import OperationsService
 from gateway.rpc.reflection import add_reflection
 from gateway.rpc.search_service import SearchService
 from gateway.rpc.searches import Searches
+from gateway.rpc.shard_service import ShardCalls
+from gateway.rpc.watch_service import Watches, WatchLimits
 from gateway.search.searcher import Searcher
 from gateway.search_cache import metrics as search_cache_metrics
 from gateway.search_cache.search_cache import SearchCache
@@ -47,8 +58,13 @@ from graphgate.v1 import (
     search_service_pb2_grpc,
 )
 from shard_router.catalog import Catalog
+from shard_router.catalog_check.check import CatalogCheck
 from shard_router.fleet import Fleet
+from shard_router.moves.moves import Moves
+from shard_router.moves.redis_store import RedisMoveStore
 from shard_router.router import Router
+from shard_router.shards.drain import Drains
+from shard_router.shards.shards import Shards
 from shard_router.slot_keeper import SlotKeeper
 
 log = structlog.get_logger("graphgate.server")
@@ -58,6 +74,7 @@ SERVICES: Final = (
     "graphgate.v1.IngestService",
     "graphgate.v1.SearchService",
     "graphgate.v1.AdminService",
+    "google.longrunning.Operations",
     "grpc.health.v1.Health",
 )
 LAST_ANSWERS_SHARE: Final = 0.1
@@ -82,7 +99,8 @@ class GatewayServer:
         self._cross_encoder = MeteredCrossEncoder(cross_encoder, self.telemetry)
         self._shards = [configured_shard(shard, self.telemetry) for shard in settings.shards]
         self._catalog = Catalog(catalog_url(settings.catalog), catalog_settings(settings.catalog))
-        self._fleet = Fleet(self._shards, self._catalog, fleet_settings(settings))
+        make_driver = partial(added_shard_driver, settings, self.telemetry)
+        self._fleet = Fleet(self._shards, self._catalog, fleet_settings(settings), make_driver=make_driver)
         self._router = Router(self._fleet, self._catalog, router_settings(settings))
         self._search_cache = SearchCache(self._router, search_cache_settings(settings))
         search_cache_metrics.watch(self._search_cache, self.telemetry)
@@ -91,6 +109,18 @@ class GatewayServer:
             {shard.info.shard_id: shard.info.engine for shard in self._shards},
             slot_policy(settings),
         )
+        self._fleet.watch_shards(self._slots)
+        own_id = gateway_id()
+        self._moves = Moves(
+            self._fleet,
+            self._router,
+            RedisMoveStore(self._catalog),
+            own_id,
+            move_settings(settings),
+            slots=self._slots,
+        )
+        self._drains = Drains(self._fleet, self._moves, self._catalog, own_id)
+        self._shard_calls = ShardCalls(Shards(self._fleet, self._catalog, make_driver), self._drains)
         self._health = HealthServicer()
         self._server = self._assemble()
         self._port = 0
@@ -108,8 +138,20 @@ class GatewayServer:
             call_s_max=self._settings.grpc.deadline_s_max + self._settings.grpc.default_deadline_s,
         )
         self._rim = Rim(self.telemetry, admission, rim_limits)
-        writer = GraphWriter(self._router, self._embedder, slots=self._slots)
+        watches = Watches(self._router, WatchLimits(watches_max=self._settings.grpc.watches_max))
+        writer = GraphWriter(self._router, self._embedder, slots=self._slots, written=watches.wake)
+        self._ingestion = Ingestion(
+            self._settings,
+            self._router,
+            writer,
+            self._embedder,
+            self._slots,
+            self.telemetry,
+            works=self._settings.ingest.worker,
+        )
         searcher = Searcher(self._router, self._embedder, self._cross_encoder, self._slots)
+        catalog = CatalogCalls(CatalogCheck(self._fleet, self._catalog, self._moves))
+        moves = MoveCalls(self._moves, self._router, self._settings.moves.reverse_window_s)
         searches = Searches(searcher, self._search_cache, self._embedder, limits.reply_bytes_max)
         server = grpc.aio.server(
             interceptors=[self._rim],
@@ -118,13 +160,19 @@ class GatewayServer:
             maximum_concurrent_rpcs=4 * self._settings.grpc.concurrent_rpcs_max,
         )
         graph_service_pb2_grpc.add_GraphServiceServicer_to_server(
-            GraphService(self._router, writer, self._slots, limits), server
+            GraphService(self._router, writer, self._slots, watches, limits), server
         )
-        ingest_service_pb2_grpc.add_IngestServiceServicer_to_server(IngestService(writer, limits), server)
+        ingest_service_pb2_grpc.add_IngestServiceServicer_to_server(
+            IngestService(writer, self._ingestion.intake, limits), server
+        )
         search_service_pb2_grpc.add_SearchServiceServicer_to_server(SearchService(searches, limits), server)
         admin_service_pb2_grpc.add_AdminServiceServicer_to_server(
-            AdminService(self._fleet, searches, self._search_cache, limits), server
+            AdminService(
+                self._fleet, self._shard_calls, moves, catalog, searches, self._search_cache, limits
+            ),
+            server,
         )
+        operations_pb2_grpc.add_OperationsServicer_to_server(OperationsService(self._moves, limits), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         if self._settings.grpc.reflection:
             add_reflection(server, SERVICES)
@@ -152,6 +200,9 @@ class GatewayServer:
             await self._fleet.answered(Deadline.after(FIRST_RETRIES_S_MAX))
         except ShardUnavailable as error:
             log.warning("shard_away_at_start", shard=error.shard_id, detail=str(error))
+        await self._moves.start()
+        self._drains.start()
+        await self._ingestion.start()
         await self._server.start()
         for service in SERVICES:
             await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
@@ -163,6 +214,9 @@ class GatewayServer:
         if grace_s:
             await self._rim.drain(grace_s * (1 - LAST_ANSWERS_SHARE))
         await self._server.stop(grace_s * LAST_ANSWERS_SHARE)
+        await self._ingestion.stop(grace_s * LAST_ANSWERS_SHARE)
+        await self._drains.close()
+        await self._moves.close()
         await self._search_cache.close()
         await self._slots.close()
         await self._router.close()

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 GROUPS_COUNTED_MAX = 1_000
 """One page of ListGroups."""
+REMOVED = "REMOVED"
+"""State of a shard that the fleet has left behind: nobody asks it."""
 SERVICES = (
     "graphgate.v1.IngestService",
     "graphgate.v1.GraphService",
@@ -53,7 +55,8 @@ class GatewayReport:
     @property
     def healthy(self) -> bool:
         serving = all(state == "SERVING" for state in (self.status, *self.services.values()))
-        return serving and not self.groups_unreachable and all(shard.reachable for shard in self.shards)
+        reached = all(shard.reachable for shard in self.shards if shard.state != REMOVED)
+        return serving and not self.groups_unreachable and reached
 
 
 def status(
@@ -63,7 +66,7 @@ def status(
 ) -> None:
     """Ask a gateway for its health, its shards and the number of its groups.
 
-    Ends with code 1 unless everything serves and every shard is reached.
+    Ends with code 1 unless everything serves and every shard that is in use is reached.
     """
     import grpc  # noqa: PLC0415 - slow
 
@@ -153,7 +156,7 @@ def _text(report: GatewayReport) -> str:
             shard.state,
             f"{shard.weight:g}",
             shard.zone or "-",
-            "yes" if shard.reachable else "no",
+            "-" if shard.state == REMOVED else "yes" if shard.reachable else "no",
             shard.problem,
         )
         for shard in report.shards

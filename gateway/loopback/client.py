@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import grpc
+from google.longrunning import operations_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from gateway.loopback.errors import ShardsAway
@@ -41,6 +42,8 @@ class GatewayClient:
     ingest: "IngestServiceAsyncStub"
     search: "SearchServiceAsyncStub"
     admin: "AdminServiceAsyncStub"
+    operations: Any
+    """google.longrunning.Operations; the package has no types for its stub."""
 
     def __init__(self, address: str) -> None:
         """Connects at the first call."""
@@ -49,6 +52,7 @@ class GatewayClient:
         self.ingest = ingest_service_pb2_grpc.IngestServiceStub(self._channel)
         self.search = search_service_pb2_grpc.SearchServiceStub(self._channel)
         self.admin = admin_service_pb2_grpc.AdminServiceStub(self._channel)
+        self.operations = operations_pb2_grpc.OperationsStub(self._channel)
         # The package has no types for its stub.
         self._health: Any = health_pb2_grpc.HealthStub(self._channel)
 

@@ -1,21 +1,27 @@
-"""AdminService: shards, their schema, and what is kept of searches."""
+"""AdminService: shards, their schema, moves of groups, and what is kept of searches."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import cast
 
+from google.longrunning.operations_pb2 import Operation
+
 from drivers.contract import SchemaReport, ShardDriver
 from drivers.deadline import Deadline
 from gateway.rpc.call import CallLimits, Context, deadline_of
+from gateway.rpc.catalog_service import CatalogCalls
 from gateway.rpc.group_messages import limits_message
+from gateway.rpc.move_service import MoveCalls
 from gateway.rpc.search_answer import SHARD_ENGINE
 from gateway.rpc.searches import Searches
+from gateway.rpc.shard_service import ShardCalls, root_message, usage_message
 from gateway.rpc.validation import GROUPS_MAX, SHARD_ID_CHARS_MAX, Violations, shown
 from gateway.search_cache.group_pattern import GroupPattern
 from gateway.search_cache.search_cache import SearchCache
 from graphgate.v1 import admin_service_pb2 as pb
 from graphgate.v1 import admin_service_pb2_grpc as pb_grpc
+from graphgate.v1 import catalog_pb2, move_pb2, shard_pb2
 from shard_router.fleet import Fleet, ShardStatus
 from shard_router.shard_link import LinkState
 from shard_router.shard_map import ShardState
@@ -26,8 +32,20 @@ _STATE: Mapping[ShardState, pb.ShardState] = {
 
 
 class AdminService(pb_grpc.AdminServiceServicer):
-    def __init__(self, fleet: Fleet, searches: Searches, cache: SearchCache, limits: CallLimits) -> None:
+    def __init__(
+        self,
+        fleet: Fleet,
+        shards: ShardCalls,
+        moves: MoveCalls,
+        catalog: CatalogCalls,
+        searches: Searches,
+        cache: SearchCache,
+        limits: CallLimits,
+    ) -> None:
         self._fleet = fleet
+        self._shards = shards
+        self._catalog = catalog
+        self._moves = moves
         self._searches = searches
         self._cache = cache
         self._limits = limits
@@ -39,6 +57,56 @@ class AdminService(pb_grpc.AdminServiceServicer):
             fleet=self._fleet.map.fleet,
             catalog_problem=str(self._fleet.catalog_problem or ""),
         )
+
+    async def DescribeShard(
+        self, request: pb.DescribeShardRequest, context: Context
+    ) -> pb.DescribeShardResponse:
+        described = await self._shards.describe(request.shard, deadline_of(context, self._limits))
+        endpoint = described.status.info.endpoint
+        return pb.DescribeShardResponse(
+            shard=_shard(described.status),
+            usage=usage_message(described.usage),
+            root=root_message(described),
+            url="" if endpoint is None else endpoint.url,
+            credentials="" if endpoint is None else endpoint.credentials,
+            drain_problem=self._shards.drain_problem(request.shard),
+            map_version=described.map_version,
+        )
+
+    async def AddShard(
+        self, request: shard_pb2.AddShardRequest, context: Context
+    ) -> shard_pb2.AddShardResponse:
+        return await self._shards.add(request, context, deadline_of(context, self._limits))
+
+    async def UpdateShard(
+        self, request: shard_pb2.UpdateShardRequest, context: Context
+    ) -> shard_pb2.UpdateShardResponse:
+        return await self._shards.update(request, context)
+
+    async def DrainShard(
+        self, request: shard_pb2.DrainShardRequest, context: Context
+    ) -> shard_pb2.DrainShardResponse:
+        return await self._shards.drain(request, context)
+
+    async def RemoveShard(
+        self, request: shard_pb2.RemoveShardRequest, context: Context
+    ) -> shard_pb2.RemoveShardResponse:
+        return await self._shards.remove(request, context)
+
+    async def ListShardHistory(
+        self, request: shard_pb2.ListShardHistoryRequest, context: Context
+    ) -> shard_pb2.ListShardHistoryResponse:
+        return await self._shards.history(request, deadline_of(context, self._limits))
+
+    async def CheckCatalog(
+        self, request: catalog_pb2.CheckCatalogRequest, context: Context
+    ) -> catalog_pb2.CheckCatalogResponse:
+        return await self._catalog.check(request, deadline_of(context, self._limits))
+
+    async def RebuildCatalog(
+        self, request: catalog_pb2.RebuildCatalogRequest, context: Context
+    ) -> catalog_pb2.RebuildCatalogResponse:
+        return await self._catalog.rebuild(request, deadline_of(context, self._limits))
 
     async def DescribeSchema(
         self, request: pb.DescribeSchemaRequest, context: Context
@@ -72,6 +140,22 @@ class AdminService(pb_grpc.AdminServiceServicer):
         return pb.PreloadSearchResponse(
             cache=answer.cache, hits=sum(len(found.hits) for found in answer.results)
         )
+
+    async def MoveGroup(self, request: move_pb2.MoveGroupRequest, context: Context) -> Operation:
+        return await self._moves.move(request, deadline_of(context, self._limits))
+
+    async def ReverseMove(self, request: move_pb2.ReverseMoveRequest, context: Context) -> Operation:
+        return await self._moves.reverse(request, deadline_of(context, self._limits))
+
+    async def FinishMove(
+        self, request: move_pb2.FinishMoveRequest, context: Context
+    ) -> move_pb2.FinishMoveResponse:
+        return await self._moves.finish(request, deadline_of(context, self._limits))
+
+    async def VerifyGroup(
+        self, request: move_pb2.VerifyGroupRequest, context: Context
+    ) -> move_pb2.VerifyGroupResponse:
+        return await self._moves.verify(request, deadline_of(context, self._limits))
 
     async def _on_shards(
         self,

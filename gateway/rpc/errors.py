@@ -8,6 +8,10 @@ GraphgateError
  +- TooManyCalls        retryable: the gateway has no place for the call
  +- AnswersUnread       retryable: the client does not read the answers that it has asked for
  +- ShuttingDown        retryable: the gateway stops and the call was not done within the grace
+ +- TooManyWatches      retryable: the gateway has no place for another watch
+ +- OperationsAreKept   records of moves are not deleted on request
+ +- ChangesPruned       deletions after the position of a watch may be forgotten
+ +- VersionAhead        a watch is to begin after a version that the group has not reached
 """
 
 from drivers.errors import GraphgateError
@@ -121,3 +125,60 @@ class ShuttingDown(GraphgateError):
 
     def metadata(self) -> dict[str, str]:
         return {"op_id": self.op_id, "outcome_unknown": "true"} if self.op_id else {}
+
+
+class TooManyWatches(GraphgateError):
+    reason = "TOO_MANY_WATCHES"
+    retryable = True
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"this gateway serves {limit} watches and takes no more (grpc.watches_max); end one, or watch at "
+            "another gateway"
+        )
+        self._metadata = {"limit_name": "watches_max", "limit": str(limit)}
+
+    def metadata(self) -> dict[str, str]:
+        return self._metadata
+
+
+class ChangesPruned(GraphgateError):
+    reason = "CHANGES_PRUNED"
+
+    def __init__(self, group_id: str, position: int, prune_floor: int) -> None:
+        super().__init__(
+            f"deletions in group {group_id} up to version {prune_floor} are forgotten, so that the changes "
+            f"after version {position} are not complete; read the group anew, with after_version 0"
+        )
+        self._metadata = {
+            "group_id": group_id,
+            "position": str(position),
+            "prune_floor": str(prune_floor),
+        }
+
+    def metadata(self) -> dict[str, str]:
+        return self._metadata
+
+
+class VersionAhead(GraphgateError):
+    reason = "VERSION_AHEAD"
+
+    def __init__(self, group_id: str, asked: int, found: int) -> None:
+        super().__init__(
+            f"group {group_id} has version {found}, after_version is {asked}; this version was never given, "
+            "or its shard serves an older copy: read the group anew"
+        )
+        self._metadata = {"group_id": group_id, "after_version": str(asked), "version": str(found)}
+
+    def metadata(self) -> dict[str, str]:
+        return self._metadata
+
+
+class OperationsAreKept(GraphgateError):
+    reason = "OPERATIONS_ARE_KEPT"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "records of moves are not deleted on request, they are the history of the fleet; the oldest go "
+            "by themselves"
+        )

@@ -115,7 +115,7 @@ class GraphReads:
 
         async def read(driver: ShardDriver, placement: Placement) -> _Found:
             found = await driver.paths(placement.ref, query, deadline)
-            if found.fence is None or not found.fence.owns:
+            if found.fence is None or not found.fence.owned_throughout(placement.ref):
                 raise StalePlacement(found.fence)
             on_paths = dict.fromkeys(uuid for path in found.paths for uuid in path.entities)
             ends = dict.fromkeys((query.source_uuid, query.target_uuid))
@@ -229,7 +229,7 @@ async def _walk(
         query = ExpandQuery(ref.group_id, ref.space, uuids, Kind.FACT, per_entity, wanted)
         read = await driver.expand([query], deadline)
         fence = read.fences.get(ref.group_id)
-        if fence is None or not fence.owns:
+        if fence is None or not fence.owned_throughout(ref):
             raise StalePlacement(fence)
         return Expansion(read.edges, ref.group_id in read.cut)
 
@@ -244,7 +244,7 @@ async def _rows(
     with_vectors: bool,
     deadline: Deadline,
 ) -> RowsRead:
-    return owned(await driver.get_rows(placement.ref, kind, uuids, with_vectors, deadline))
+    return owned(await driver.get_rows(placement.ref, kind, uuids, with_vectors, deadline), placement.ref)
 
 
 def _entities(read: RowsRead) -> Mapping[str, Entity]:

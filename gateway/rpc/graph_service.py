@@ -1,5 +1,6 @@
 """GraphService: direct reading and writing of one group's rows."""
 
+from collections.abc import AsyncGenerator
 from typing import Any, cast
 
 from drivers.graph_model import TEXT_KINDS, Kind
@@ -11,6 +12,7 @@ from gateway.rpc.provenance_reads import Provenance
 from gateway.rpc.row_messages import ROW_KIND, timestamp
 from gateway.rpc.row_reads import Batch, Page, RowReads, page_size
 from gateway.rpc.validation import Violations
+from gateway.rpc.watch_service import Watches
 from gateway.rpc.write_requests import DeleteRequest, delete_intent, graph_intent
 from gateway.rpc.write_results import row_results
 from gateway.writes.writer import GraphWriter
@@ -24,13 +26,21 @@ from shard_router.slot_search import SlotDirectory
 class GraphService(pb_grpc.GraphServiceServicer):
     """The methods of each kind differ only in their messages; RowReads has what they share."""
 
-    def __init__(self, router: Router, writer: GraphWriter, slots: SlotDirectory, limits: CallLimits) -> None:
+    def __init__(
+        self,
+        router: Router,
+        writer: GraphWriter,
+        slots: SlotDirectory,
+        watches: Watches,
+        limits: CallLimits,
+    ) -> None:
         self._slots = slots
         self._router = router
         self._writer = writer
         self._reads = RowReads(router, limits)
         self._provenance = Provenance(router, self._reads)
         self._graph_reads = GraphReads(router, limits)
+        self._watches = watches
         self._limits = limits
 
     async def WriteGraph(self, request: pb.WriteGraphRequest, context: Context) -> pb.WriteGraphResponse:
@@ -83,6 +93,9 @@ class GraphService(pb_grpc.GraphServiceServicer):
 
     async def FindPaths(self, request: pb.FindPathsRequest, context: Context) -> pb.FindPathsResponse:
         return await self._graph_reads.paths(request, deadline_of(context, self._limits))
+
+    def Watch(self, request: pb.WatchRequest, context: Context) -> AsyncGenerator[pb.WatchResponse]:
+        return self._watches.watch(request)
 
     async def _delete(self, kind: Kind, request: DeleteRequest, context: Context) -> dict[str, Any]:
         """The fields of the response."""

@@ -8,34 +8,32 @@ import asyncio
 import inspect
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 import grpc
-import structlog
 from google.protobuf.message import DecodeError
-from google.rpc import status_pb2
 from grpc_status import rpc_status
 
-from drivers.errors import GraphgateError
-from gateway import errors
 from gateway.rpc.admission import Admission, Place
 from gateway.rpc.call import Context, request_id
 from gateway.rpc.errors import GatewayStops, RequestTooLarge, RequestUnreadable, ShuttingDown
+from gateway.rpc.failures import code_name, status_of_failure
 from gateway.writes.writer import unsettled_op_id
 from shard_router.gate import caller
-
-log = structlog.get_logger("graphgate.rpc")
 
 REQUEST_ID_HEADER = "x-request-id"
 REQUEST_ID_CHARS_MAX = 128
 
 _NEVER_REFUSED = "/grpc.health.v1.Health/"
 """A busy gateway is a healthy one: its probes are answered whatever the load."""
+_OURS = "/graphgate."
 
 type Handler = Callable[[Any, Context], Awaitable[Any]]
 type StreamHandler = Callable[[Any, Context], Any]
+type FeedHandler = Callable[[Any, Context], AsyncGenerator[Any]]
 type MethodHandler = grpc.RpcMethodHandler[Any, Any]
 
 
@@ -71,25 +69,28 @@ class Rim(grpc.aio.ServerInterceptor):
         self._limits = limits
         self._wrapped: dict[str, MethodHandler] = {}
         self._serving: set[asyncio.Task[Any]] = set()
+        self._feeds: set[asyncio.Task[Any]] = set()
         self._closing = False
         self._came_s = 0.0
         self._ending = False
 
     async def drain(self, grace_s: float) -> None:
         """Refuses new calls and returns when none runs any more; after `grace_s` those that still run are
-        told that the gateway stops.
+        told that the gateway stops. Streams are told at once, for they have no end to wait for.
 
         The port stays open until no call has come for LAME_DUCK_S: one that comes while the library closes
         the port ends with CANCELLED, on which no client acts. Here it gets a reason to call another gateway.
         """
         self._closing = True
+        for task in self._feeds:
+            task.cancel()
         self._came_s = time.monotonic()
         deadline = self._came_s + grace_s
         quiet_s = min(LAME_DUCK_S, grace_s / 2)
         last = deadline
         while (left_s := last - time.monotonic()) > 0:
-            if self._serving:
-                await asyncio.wait(set(self._serving), timeout=left_s)
+            if running := self._serving | self._feeds:
+                await asyncio.wait(running, timeout=left_s)
                 last = min(deadline, time.monotonic() + LAME_DUCK_S_MAX)
             elif (quiet_left_s := self._came_s + quiet_s - time.monotonic()) > 0:
                 await asyncio.sleep(quiet_left_s)
@@ -114,8 +115,9 @@ class Rim(grpc.aio.ServerInterceptor):
             return None
         # As a stream of requests, so that a call that is refused leaves its message unread.
         if handler.response_streaming:
+            around = self._around_feed if method.startswith(_OURS) else self._around_stream
             wrapped = grpc.stream_stream_rpc_method_handler(
-                self._around_stream(method, handler), response_serializer=handler.response_serializer
+                around(method, handler), response_serializer=handler.response_serializer
             )
         else:
             assert not handler.request_streaming, f"{method}: streams of requests with one answer"
@@ -149,15 +151,15 @@ class Rim(grpc.aio.ServerInterceptor):
                     code = "CANCELLED"
                     raise
                 task.uncancel()
-                status = _status(method, call_id, request, ShuttingDown(unsettled_op_id.get()))
-                code = _name(status.code)
+                status = status_of_failure(method, call_id, request, ShuttingDown(unsettled_op_id.get()))
+                code = code_name(status.code)
                 await context.abort_with_status(rpc_status.to_status(status))
             except grpc.aio.AbortError:
                 code = _name_of(context)
                 raise
             except Exception as error:
-                status = _status(method, call_id, request, error)
-                code = _name(status.code)
+                status = status_of_failure(method, call_id, request, error)
+                code = code_name(status.code)
                 # What raised lives on in cycles until the collector comes; messages must not live with it.
                 error.__traceback__ = None
                 request, answer = None, b""
@@ -171,20 +173,63 @@ class Rim(grpc.aio.ServerInterceptor):
 
         return call
 
+    def _around_feed(self, method: str, handler: MethodHandler) -> StreamHandler:
+        """Answers to one request or to a stream of them, until the caller or the gateway ends them. The next
+        one is made when the library has taken the last one, so that a slow reader holds one at a time."""
+        parse, streams_both_ways = _parser(handler), handler.request_streaming
+        serve = cast("FeedHandler", handler.stream_stream if streams_both_ways else handler.unary_stream)
+
+        async def call(requests: AsyncIterator[bytes], context: Context) -> None:
+            started = time.perf_counter()
+            self._observer.rpc_started(method)
+            call_id = _request_id(context)
+            request_id.set(call_id)
+            code = "INTERNAL"
+            request: Any = None
+            task = cast("asyncio.Task[Any]", asyncio.current_task())
+            try:
+                self._enter(method, context, ends=False)
+                self._feeds.add(task)
+                if streams_both_ways:
+                    asked: Any = self._requests(parse, context)
+                else:
+                    asked = request = self._parsed(parse, await context.read())
+                async with aclosing(serve(asked, context)) as answers:
+                    async for answer in answers:
+                        await context.write(answer)
+            except asyncio.CancelledError:
+                if not self._closing:
+                    code = "CANCELLED"
+                    raise
+                task.uncancel()
+                status = status_of_failure(method, call_id, request, GatewayStops())
+                code = code_name(status.code)
+                await context.abort_with_status(rpc_status.to_status(status))
+            except Exception as error:
+                status = status_of_failure(method, call_id, request, error)
+                code = code_name(status.code)
+                error.__traceback__ = None
+                await context.abort_with_status(rpc_status.to_status(status))
+            else:
+                code = "OK"
+            finally:
+                self._feeds.discard(task)
+                self._observer.rpc_finished(method, code, time.perf_counter() - started)
+
+        return call
+
     def _around_stream(self, method: str, handler: MethodHandler) -> StreamHandler:
         """Health watch and reflection: the libraries' own, with one answer or many to a request."""
         parse = _parser(handler)
-
-        async def parsed(context: Context) -> AsyncIterator[Any]:
-            while (raw := await context.read()) is not grpc.aio.EOF:
-                yield self._parsed(parse, raw)
 
         async def call(requests: AsyncIterator[bytes], context: Context) -> None:
             call_id = _request_id(context)
             try:
                 self._enter(method, context, ends=False)
                 if handler.request_streaming:
-                    answers = cast("StreamHandler", handler.stream_stream)(parsed(context), context)
+                    answers = cast("StreamHandler", handler.stream_stream)(
+                        self._requests(parse, context), context
+                    )
                 else:
                     request = self._parsed(parse, await context.read())
                     answers = cast("StreamHandler", handler.unary_stream)(request, context)
@@ -196,7 +241,7 @@ class Rim(grpc.aio.ServerInterceptor):
             except (asyncio.CancelledError, grpc.aio.AbortError):
                 raise
             except Exception as error:
-                status = _status(method, call_id, None, error)
+                status = status_of_failure(method, call_id, None, error)
                 await context.abort_with_status(rpc_status.to_status(status))
 
         return call
@@ -222,6 +267,11 @@ class Rim(grpc.aio.ServerInterceptor):
             place.give_up = asyncio.get_running_loop().call_later(self._limits.call_s_max, task.cancel)
         return place
 
+    async def _requests(self, parse: Callable[[bytes], Any], context: Context) -> AsyncIterator[Any]:
+        """Raises RequestTooLarge, RequestUnreadable."""
+        while (raw := await context.read()) is not grpc.aio.EOF:
+            yield self._parsed(parse, raw)
+
     def _parsed(self, parse: Callable[[bytes], Any], raw: Any) -> Any:
         """Raises RequestTooLarge, RequestUnreadable."""
         if raw is grpc.aio.EOF:
@@ -238,28 +288,6 @@ def _parser(handler: MethodHandler) -> Callable[[bytes], Any]:
     return cast("Callable[[bytes], Any]", handler.request_deserializer)
 
 
-def _status(method: str, call_id: str, request: Any, error: Exception) -> status_pb2.Status:
-    status = errors.status_of(error, call_id) if isinstance(error, GraphgateError) else None
-    if status is None or not isinstance(error, GraphgateError):
-        return _bug(method, call_id, request, error)
-    _log_failure(method, call_id, request, error, _name(status.code))
-    return status
-
-
-def _bug(method: str, call_id: str, request: Any, error: Exception) -> status_pb2.Status:
-    """The error's text goes to the log only; the caller gets an id to report."""
-    error_id = secrets.token_hex(8)
-    log.error(
-        "rpc_bug",
-        method=method,
-        request_id=call_id,
-        error_id=error_id,
-        group=getattr(request, "group_id", None),
-        exc_info=error,
-    )
-    return errors.internal_status(error_id)
-
-
 def _request_id(context: Context) -> str:
     for key, value in context.invocation_metadata() or ():
         if key == REQUEST_ID_HEADER and isinstance(value, str) and value.isprintable():
@@ -271,26 +299,3 @@ def _name_of(context: Context) -> str:
     """Of a call that its handler ended by itself, as the health service does for what it does not know."""
     code = cast("grpc.StatusCode | None", context.code())
     return code.name if isinstance(code, grpc.StatusCode) else "UNKNOWN"
-
-
-def _name(code: int) -> str:
-    return next(status.name for status in grpc.StatusCode if status.value[0] == code)
-
-
-_EXPECTED = frozenset({"INVALID_ARGUMENT", "NOT_FOUND", "ALREADY_EXISTS", "ABORTED", "FAILED_PRECONDITION"})
-"""The caller's own doing: worth a look when debugging, not an event of operation."""
-
-
-def _log_failure(method: str, call_id: str, request: Any, error: GraphgateError, code: str) -> None:
-    emit = log.debug if code in _EXPECTED else log.warning
-    emit(
-        "rpc_failed",
-        method=method,
-        request_id=call_id,
-        code=code,
-        reason=error.reason,
-        group=getattr(request, "group_id", None),
-        detail=str(error),
-        engine_text=getattr(error, "engine_text", None),
-        **{key: value for key, value in error.metadata().items() if key in ("shard", "epoch", "op_id")},
-    )

@@ -36,18 +36,15 @@ class Provenance:
 
         async def read(driver: ShardDriver, placement: Placement) -> tuple[tuple[str, ...], int, RowsRead]:
             """All uuids of the fact's episodes, where this page begins, and its rows."""
-            facts = owned(
-                await driver.get_rows(placement.ref, Kind.FACT, (request.fact_uuid,), False, deadline)
-            )
+            ref = placement.ref
+            facts = owned(await driver.get_rows(ref, Kind.FACT, (request.fact_uuid,), False, deadline), ref)
             fact = facts.rows[0] if facts.rows else None
             if not isinstance(fact, Fact):
                 raise RowsMissing(Kind.FACT, (request.fact_uuid,))
             first = _first(fact.episodes, position)
             wanted = fact.episodes[first : first + size]
-            episodes = await driver.get_rows(
-                placement.ref, Kind.EPISODE, wanted, request.with_embedding, deadline
-            )
-            return fact.episodes, first, owned(episodes)
+            episodes = await driver.get_rows(ref, Kind.EPISODE, wanted, request.with_embedding, deadline)
+            return fact.episodes, first, owned(episodes, ref)
 
         uuids, first, episodes = await self._router.on_owner(
             request.group_id, deadline, read, create=False, writes=False

@@ -6,7 +6,7 @@ from typing import Protocol, cast
 
 from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
-from drivers.fence import Fence
+from drivers.fence import Fence, GroupRef
 from drivers.graph_model import AnyRow, Edge, Kind
 from drivers.reads import Anchor, ListCursor, ListOrder, ListQuery, RowsRead
 from gateway.rpc import page_token
@@ -149,11 +149,13 @@ class RowReads:
 
         async def read(driver: ShardDriver, placement: Placement) -> tuple[RowsRead, RowsRead]:
             """What the page is made of, and its rows: the same unless they are reached over a link."""
-            listed = owned(await driver.list_rows(placement.ref, query, deadline))
+            listed = owned(await driver.list_rows(placement.ref, query, deadline), placement.ref)
             if link is None:
                 return listed, listed
             uuids = [cast("Edge", edge).target_uuid for edge in listed.rows]
-            return listed, owned(await driver.get_rows(placement.ref, kind, uuids, with_vectors, deadline))
+            return listed, owned(
+                await driver.get_rows(placement.ref, kind, uuids, with_vectors, deadline), placement.ref
+            )
 
         listed, linked = await self._router.on_owner(
             request.group_id, deadline, read, create=False, writes=False
@@ -183,7 +185,9 @@ class RowReads:
         deadline: Deadline,
     ) -> tuple[Sequence[AnyRow], Fence]:
         async def read(driver: ShardDriver, placement: Placement) -> RowsRead:
-            return owned(await driver.get_rows(placement.ref, kind, uuids, with_vectors, deadline))
+            return owned(
+                await driver.get_rows(placement.ref, kind, uuids, with_vectors, deadline), placement.ref
+            )
 
         result = await self._router.on_owner(group_id, deadline, read, create=False, writes=False)
         return result.rows, checked_fence(result, group_id, min_version)
@@ -224,9 +228,9 @@ def _order(v: Violations, number: int) -> ListOrder:
     return ListOrder.NEWEST if number == pb.ROW_ORDER_NEWEST else ListOrder.UUID
 
 
-def owned(result: RowsRead) -> RowsRead:
-    """Raises StalePlacement: the rows count only if the fence, read after them, owns the group."""
-    if result.fence is None or not result.fence.owns:
+def owned(result: RowsRead, ref: GroupRef) -> RowsRead:
+    """Raises StalePlacement: the rows count only if their fence, read last, has owned the group all along."""
+    if result.fence is None or not result.fence.owned_throughout(ref):
         raise StalePlacement(result.fence)
     return result
 

@@ -135,6 +135,11 @@ def episode_intent(request: ingest_pb.AddEpisodeRequest) -> WriteIntent:
     op_id, content = _operation(v, request)
     if request.mode not in ingest_pb.ExtractionMode.values():
         v.add("mode", f"has the unknown value {request.mode}")
+    for field in ("wait", "saga_name"):
+        if getattr(request, field):
+            v.add(field, "is only used with mode LLM")
+    if request.HasField("extraction"):
+        v.add("extraction", "is only used with mode LLM")
     if request.mode != ingest_pb.EXTRACTION_MODE_PROVIDED:
         for field in ("entities", "facts", "mentioned_entity_uuids"):
             if getattr(request, field):

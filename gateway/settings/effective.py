@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
-from typing import get_args
+from typing import cast, get_args
 
 from pydantic import SecretStr
 
@@ -74,6 +74,9 @@ def _values(section: Section, prefix: Path) -> Iterator[tuple[Path, object]]:
         elif isinstance(value, tuple):
             for index, item in enumerate(value):
                 yield from _values(item, (*path, str(index)))
+        elif isinstance(value, dict):
+            for key, item in cast("dict[str, object]", value).items():
+                yield (*path, key), item
         else:
             yield path, value
 

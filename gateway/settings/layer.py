@@ -87,6 +87,9 @@ def place_at(path: Path) -> Place | None:
         if known is None:
             return None
         section, listed = _section_of(known.annotation)
+        if get_origin(known.annotation) is dict:
+            # A table whose names are not given here.
+            return Place.SECTION if next(names, None) is None else _last(names)
         if section is None:
             return Place.VALUE if next(names, None) is None else None
         if listed:
@@ -97,6 +100,10 @@ def place_at(path: Path) -> Place | None:
                 return None
         inside = section
     return Place.SECTION
+
+
+def _last(names: Iterator[str]) -> Place | None:
+    return Place.VALUE if next(names, None) is None else None
 
 
 def merged(layers: Sequence[Layer]) -> dict[Path, Given]:
@@ -131,9 +138,11 @@ def list_indexes(values: Mapping[Path, Given], path: Path) -> list[int]:
 
 
 def known_paths(section: type[Section] = Settings, prefix: Path = ()) -> Iterator[Path]:
-    """Every value of the tree; the items of a list stand under the number 0."""
+    """Every value of the tree that has a name of its own; the items of a list stand under the number 0."""
     for name, known in section.model_fields.items():
         inner, listed = _section_of(known.annotation)
+        if get_origin(known.annotation) is dict:
+            continue
         if inner is None:
             yield (*prefix, name)
         else:

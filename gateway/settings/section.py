@@ -53,7 +53,7 @@ def check_url(url: str, schemes: tuple[str, ...]) -> str:
     """The url itself. Raises ValueError, without repeating the url, when it is none of these schemes."""
     scheme = url.partition("://")[0]
     if scheme not in schemes:
-        raise ValueError(f"must be a URL that begins with {' or '.join(f'{name}://' for name in schemes)}")
+        raise ValueError(f"must be a URL whose scheme is {' or '.join(schemes)}")
     try:
         parts = urlsplit(url)
         place = parts.path if scheme == "unix" else parts.hostname

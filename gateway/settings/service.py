@@ -23,6 +23,8 @@ class GrpcSettings(Section):
     """Calls served at once; more are RESOURCE_EXHAUSTED."""
     concurrent_streams_max: Annotated[int, Field(ge=1, le=10_000)] = 256
     """Calls at once on one connection; more wait at the client."""
+    watches_max: Annotated[int, Field(ge=1, le=10_000)] = 256
+    """Watches served at once, which count as calls, too; more are RESOURCE_EXHAUSTED."""
     connection_idle_s_max: Annotated[int, Field(ge=1, le=86_400)] = 900
     """A connection without calls is closed after this; the client's next call makes a new one."""
     connection_age_s_max: Annotated[int, Field(ge=1, le=86_400)] = 1_800
@@ -89,6 +91,26 @@ class VectorSlotSettings(Section):
     """In one shard; further groups are scanned. 0: all are, and indexes that are there are dropped."""
 
 
+class MovesSettings(Section):
+    """Moves of groups between shards."""
+
+    running_max: Annotated[int, Field(ge=1, le=64)] = 4
+    """At work at once in this gateway; further ones wait."""
+    running_per_shard_max: Annotated[int, Field(ge=1, le=64)] = 2
+    """Of those, that copy from or to one shard."""
+    pause_ms_budget: Annotated[float, Field(ge=1, le=1_000)] = 40.0
+    """Writes are stopped for the change of the owner once it is expected to fit into this."""
+    reverse_window_s: Annotated[float, Field(ge=0, le=30 * 86_400)] = 86_400.0
+    """How long the source keeps its copy of a moved group, of moves that name no time; 0: not at all."""
+    record_interval_s: Annotated[float, Field(ge=0, le=60)] = 0.2
+    """Progress is recorded so often at most; 0: after every step."""
+    cleanup_share: Annotated[float, Field(ge=0.01, le=1)] = 0.2
+    """Of its time that a shard spends on deleting what moves have left, as long as something is left."""
+    indexes_first: bool = False
+    """Also on FalkorDB a large group's vector indexes are complete before it changes its owner. Else its
+    searches scan until they are."""
+
+
 class LoggingSettings(Section):
     """Logs go to standard error."""
 
@@ -142,6 +164,93 @@ class EmbedderSection(Section):
         if self.model is not None and self.kind in ("auto", "none"):
             raise ValueError(f"kind {self.kind} takes no model; set kind to local or openai or leave it out")
         return self
+
+
+class LanguageModelSection(Section):
+    """The language model that reads episodes in mode LLM."""
+
+    model: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """Unset: there is none, and episodes in mode LLM are refused."""
+    fast_model: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """Instead of model for short and simple questions."""
+    accurate_model: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """Instead of model for long texts and custom types with fields."""
+    fallback_model: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """Asked when another one fails or takes longer than fallback_after_s."""
+    fallback_after_s: Annotated[float, Field(gt=0, le=600)] = 5.0
+    base_url: Url | None = Field(default=None, repr=False)
+    """Another server that speaks OpenAI's API, with the version in its path."""
+    api_key: SecretStr | None = None
+    """May be unset for a base_url that wants none."""
+    output_limit_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """Newer models of OpenAI want max_completion_tokens."""
+    with_temperature: bool = True
+    """False for models that reason: they refuse one."""
+    input_usd_per_million: Annotated[float, Field(ge=0, le=10_000)] = 0.0
+    """Price of a million tokens of prompts, for the costs that are told."""
+    output_usd_per_million: Annotated[float, Field(ge=0, le=10_000)] = 0.0
+    """Price of a million tokens of answers."""
+    requests_per_s: Annotated[float, Field(gt=0, le=100_000)] | None = 100.0
+    """Of all gateways and workers of the fleet together."""
+    requests_per_minute: Annotated[float, Field(gt=0, le=1e7)] | None = None
+    """As requests_per_s. Unset: no such limit."""
+    tokens_per_minute: Annotated[float, Field(gt=0, le=1e10)] | None = None
+    """As requests_per_s, prompts and answers together. Unset: no such limit."""
+    requests_running_max: Annotated[int, Field(ge=1, le=1_000)] = 20
+    """HTTP requests at once."""
+    requests_waiting_max: Annotated[int, Field(ge=1, le=1_000_000)] = 4_000
+    """Questions that are not answered yet; further episodes wait in the queue."""
+    prompt_tokens_max: Annotated[int, Field(ge=1_000, le=10_000_000)] = 16_000
+    """Estimated, of one prompt."""
+    timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
+    """One HTTP request with its retries."""
+    cache_bytes_max: Annotated[int, Field(ge=0, le=1 << 40)] = 1_000 * MIB
+    """Answers kept on disk, in the folder `cache`; 0 keeps none."""
+
+    @model_validator(mode="after")
+    def _model_has_what_it_needs(self) -> Self:
+        if self.base_url is not None:
+            check_url(self.base_url, ("http", "https"))
+        if self.model is None:
+            names = ("fast_model", "accurate_model", "fallback_model", "base_url", "api_key")
+            unused = [name for name in names if getattr(self, name) is not None]
+            if unused:
+                raise ValueError(f"{', '.join(unused)} does nothing without a model; give one")
+        elif self.api_key is None and self.base_url is None:
+            raise ValueError("a model needs an api_key, or a base_url that wants none")
+        return self
+
+
+class IngestSection(Section):
+    """The queue of episodes in mode LLM, and the workers that empty it."""
+
+    worker: bool = True
+    """Whether this gateway works on the queue, too; without, `graphgate worker` has to run."""
+    strategy: Literal["sequential", "conservative", "balanced", "aggressive"] = "balanced"
+    """Episodes that a worker extracts at once: 1, 3, 10 or 20, and as many units in each later stage."""
+    first_batch: Annotated[int, Field(ge=1, le=1_000)] = 10
+    """Episodes of one group that a worker takes at once, first; doubled while units take under 1 s, halved
+    over 5 s."""
+    batch_max: Annotated[int, Field(ge=1, le=1_000)] = 1_000
+    """The most that it takes."""
+    partitions: Annotated[int, Field(ge=1, le=256)] = 8
+    """Streams of turns; the same in the whole fleet, changed only while the queue is empty."""
+    group_waiting_max: Annotated[int, Field(ge=1, le=10_000_000)] = 20_000
+    """Episodes of one group that wait; more are RESOURCE_EXHAUSTED."""
+    waiting_max: Annotated[int, Field(ge=1, le=100_000_000)] = 200_000
+    """Episodes that wait in all; more are RESOURCE_EXHAUSTED."""
+    status_kept_s: Annotated[float, Field(ge=60, le=31_536_000)] = 86_400.0
+    """How long the status of an applied episode can be read, and its request_id is safe to use again."""
+    failed_kept_s: Annotated[float, Field(ge=60, le=31_536_000)] = 7 * 86_400.0
+    """How long a failed episode can be replayed."""
+    failures_max: Annotated[int, Field(ge=1, le=10_000_000)] = 10_000
+    """Failures that are listed; past it the oldest are no longer."""
+    lease_s: Annotated[float, Field(ge=1, le=3_600)] = 30.0
+    """After so long without a sign of life another worker takes over what a worker had."""
+    unit_s_max: Annotated[float, Field(ge=1, le=3_600)] = 300.0
+    """One attempt at the episodes that are worked on together."""
+    pause_s_max: Annotated[float, Field(ge=0.1, le=3_600)] = 60.0
+    """Between attempts while a model or a shard is away, at most."""
 
 
 class CrossEncoderSection(Section):

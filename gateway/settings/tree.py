@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from gateway.settings.fleet import CatalogSettings, EmbeddedSettings, ShardLimits, ShardSettings
 from gateway.settings.section import Folder, Section
@@ -14,8 +14,11 @@ from gateway.settings.service import (
     CrossEncoderSection,
     EmbedderSection,
     GrpcSettings,
+    IngestSection,
+    LanguageModelSection,
     LoggingSettings,
     MetricsSettings,
+    MovesSettings,
     RoutingSettings,
     SearchCacheSettings,
     VectorSlotSettings,
@@ -23,6 +26,7 @@ from gateway.settings.service import (
 
 SHARDS_MAX = 1_000
 
+type PasswordName = Annotated[str, Field(pattern=r"^[a-z0-9_\-]{1,64}$")]
 type ProfileName = Literal["balanced", "high_throughput", "low_latency", "vertical"]
 
 
@@ -47,10 +51,17 @@ class Settings(Section):
     routing: RoutingSettings = RoutingSettings()
     search_cache: SearchCacheSettings = SearchCacheSettings()
     vector_slots: VectorSlotSettings = VectorSlotSettings()
+    moves: MovesSettings = MovesSettings()
     embedder: EmbedderSection = EmbedderSection()
     cross_encoder: CrossEncoderSection = CrossEncoderSection()
+    llm: LanguageModelSection = LanguageModelSection()
+    ingest: IngestSection = IngestSection()
     shards: Annotated[tuple[ShardSettings, ...], Field(max_length=SHARDS_MAX)] = ()
     """The fleet's database servers. None: the gateway starts a fleet of its own."""
+    shard_passwords: Annotated[dict[PasswordName, SecretStr], Field(max_length=SHARDS_MAX)] = Field(
+        default_factory=dict[str, SecretStr], repr=False
+    )
+    """Passwords of shards that are added at run time, by the name that AddShard gives as credentials."""
     shard_defaults: ShardLimits = ShardLimits()
     """Limits of every shard that does not name its own."""
     catalog: CatalogSettings = CatalogSettings()

@@ -16,6 +16,7 @@ def operations_report(
     shard_calls: OperationTable,
     embeddings: ModelRequests,
     cross_encodings: ModelRequests,
+    model_calls: OperationTable,
 ) -> dict[str, Any]:
     """Since the start of the gateway; operations that never ran are left out."""
     return {
@@ -34,6 +35,7 @@ def operations_report(
         ],
         "embeddings": _of_model(embeddings),
         "cross_encodings": _of_model(cross_encodings),
+        "model_calls": [{"task": operation.labels[0]} | _figures(operation) for operation in model_calls],
     }
 
 

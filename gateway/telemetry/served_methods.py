@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from google.longrunning import operations_pb2
 from google.protobuf.descriptor import FileDescriptor
 
 from graphgate.v1 import admin_service_pb2, graph_service_pb2, ingest_service_pb2, search_service_pb2
@@ -23,6 +24,7 @@ def served_methods() -> Iterator[tuple[str, tuple[str, str, str]]]:
         graph_service_pb2.DESCRIPTOR,
         search_service_pb2.DESCRIPTOR,
         admin_service_pb2.DESCRIPTOR,
+        operations_pb2.DESCRIPTOR,
     )
     for file in files:
         for service in file.services_by_name.values():

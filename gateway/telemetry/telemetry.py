@@ -37,6 +37,7 @@ class Telemetry(Collector):
         self.shard_calls = OperationTable(("shard", "engine", "call"))
         self.embeddings = ModelRequests("graphgate_embedding", "texts", "vectors")
         self.cross_encodings = ModelRequests("graphgate_cross_encoder", "passages", "scores")
+        self.model_calls = OperationTable(("task",))
         self._rpc_by_method = {name: self.rpcs.of(labels) for name, labels in served_methods()}
         self._engines = {shard.id: str(shard.engine) for shard in settings.shards}
         self._pulled: list[
@@ -106,6 +107,9 @@ class Telemetry(Collector):
         yield calls.latency_family("graphgate_shard_call_seconds", "Time inside the driver.")
         yield from self.embeddings.families()
         yield from self.cross_encodings.families()
+        models = self.model_calls
+        yield models.outcome_family("graphgate_model_calls_total", "Calls of models that ended.", "outcome")
+        yield models.latency_family("graphgate_model_call_seconds", "Time of a call, waiting included.")
         for family_type, name, text, label_names, read in self._pulled:
             family = family_type(name, text, labels=label_names)
             for labels, value in read().items():
@@ -120,6 +124,7 @@ class Telemetry(Collector):
             shard_calls=self.shard_calls,
             embeddings=self.embeddings,
             cross_encodings=self.cross_encodings,
+            model_calls=self.model_calls,
         )
 
     def _rpc(self, method: str) -> Operation:

@@ -5,9 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from drivers.graph_model import AnyRow, Kind
+from drivers.graph_model import AnyRow, Closure, Kind
 
 _UUID_NAMESPACE = uuid.UUID("5c3d6f0e-5d0b-5a53-9d5e-6d2a3c1f7b11")
+
+
+AT_WRITE = 0
+"""Where a system time is to be that of the write itself: closed_at of given closures, expired_at beside
+them."""
 
 
 class WriteMode(StrEnum):
@@ -22,6 +27,10 @@ class RowChange:
     """As given: terms are made by the planner; embedding None means that none was given."""
     merge_episodes: bool = False
     """FACT only: the stored episodes are kept and the given ones join them."""
+    closures: tuple[Closure, ...] | None = None
+    """FACT only: all that are recorded of the fact from now on, in the place of what follows from a change of
+    its end; row.expired_at counts then, too. For ingestion, which knows more than one cause at a time. None:
+    the stored ones, and one more if the end changes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ from gateway.writes.errors import (
     VectorWouldBeLost,
     WriteTooLarge,
 )
-from gateway.writes.intent import RowChange, WriteIntent, WriteMode
+from gateway.writes.intent import AT_WRITE, RowChange, WriteIntent, WriteMode
 from gateway.writes.row_text import embedded_text, indexed_text
 
 type Analyze = Callable[[str], RowTerms]
@@ -190,6 +190,9 @@ def finish(draft: PlanDraft, vectors: Mapping[str, Vector], epoch: int, now: int
         else planned.put
         for planned in draft.rows
     )
+    # The shard's time of the write, as long as nobody with a clock that is ahead writes in between.
+    last_created_at = images.fence.last_created_at if images.fence else 0
+    puts = tuple(_timed(put, max(now, last_created_at + 1)) for put in puts)
     seen = images.fence.embeddings if images.fence else {}
     touched = {(kind_of(put.row), put.row.uuid) for put in puts} | {(d.kind, d.uuid) for d in draft.drops}
     present = images.rows.keys() | {(edge.kind, edge.uuid) for edge in images.incident}
@@ -209,6 +212,19 @@ def finish(draft: PlanDraft, vectors: Mapping[str, Vector], epoch: int, now: int
         now=now,
         if_version=intent.if_version,
     )
+
+
+def _timed(put: RowPut, at: int) -> RowPut:
+    """With the write's time in place of AT_WRITE."""
+    row = put.row
+    if not isinstance(row, Fact) or AT_WRITE not in (
+        row.expired_at,
+        *(one.closed_at for one in row.closures),
+    ):
+        return put
+    closures = tuple(replace(one, closed_at=at) if one.closed_at == AT_WRITE else one for one in row.closures)
+    expired_at = at if row.expired_at == AT_WRITE else row.expired_at
+    return replace(put, row=replace(row, closures=closures, expired_at=expired_at))
 
 
 def _ends(intent: WriteIntent, change: RowChange) -> list[tuple[Kind, str]]:
@@ -277,6 +293,8 @@ def _plan_row(
             row = replace(row, episodes=tuple(dict.fromkeys((*old.episodes, *row.episodes))))
         if len(row.episodes) > FACT_EPISODES_MAX:
             raise FactFull(row.uuid, "episodes", FACT_EPISODES_MAX)
+        if change.closures is not None:
+            return _planned(replace(row, closures=change.closures), before, analyze, embeds)
         ended_anew = old is None or old.invalid_at != row.invalid_at
         expires = row.invalid_at != OPEN_END and ended_anew
         if old is not None and ended_anew:
@@ -288,6 +306,17 @@ def _plan_row(
             closures=old.closures if old else (),
             expired_at=OPEN_END if row.invalid_at == OPEN_END or old is None else old.expired_at,
         )
+    planned = _planned(row, before, analyze, embeds)
+    if closed_by is None and not expires:
+        return planned
+    put = replace(planned.put, closed_by=closed_by, previous_end=previous_end, expires=expires)
+    return replace(planned, put=put)
+
+
+def _planned(row: AnyRow, before: AnyRow | None, analyze: Analyze, embeds: bool) -> PlannedRow:
+    """With its terms, and what becomes of its vector. Raises FactFull."""
+    if isinstance(row, Fact) and len(row.closures) > CLOSURES_MAX:
+        raise FactFull(row.uuid, "closures", CLOSURES_MAX)
     existed = before is not None and (not isinstance(row, Edge) or _same_ends(row, cast("Edge", before)))
     vector, needs_vector = VectorChange.KEEP, False
     if isinstance(row, Entity | Episode | Community | Fact):
@@ -300,7 +329,7 @@ def _plan_row(
         elif not kept:
             needs_vector = embeds and bool(text.strip())
             vector = VectorChange.SET if needs_vector else VectorChange.REMOVE
-    return PlannedRow(RowPut(row, existed, vector, closed_by, previous_end, expires), needs_vector)
+    return PlannedRow(RowPut(row, existed, vector), needs_vector)
 
 
 def _check_ends_stay(intent: WriteIntent, row: AnyRow) -> None:

@@ -12,7 +12,7 @@ import orjson
 
 from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
-from drivers.fence import Fence
+from drivers.fence import Fence, FenceState
 from drivers.graph_model import Kind, Vector
 from drivers.row_codec import kind_of
 from drivers.write_plan import ImageRequest, Images, OpRecord, WriteOutcome, WriteStatus, check_weight
@@ -36,7 +36,7 @@ UNNAMED_MODEL = "unnamed"
 unsettled_op_id: ContextVar[str] = ContextVar("unsettled_op_id", default="")
 """The write that this task has handed to a shard and has no answer to; empty: none."""
 
-_PAUSE_S = 0.01
+_PAUSE_S = 0.002
 _PAUSE_S_MAX = 0.25
 """Pauses while a group changes its owner, doubling."""
 
@@ -60,6 +60,9 @@ def wall_clock_us() -> int:
     return time.time_ns() // 1000
 
 
+def _nobody_waits(group_id: str) -> None: ...
+
+
 class GraphWriter:
     def __init__(
         self,
@@ -67,12 +70,14 @@ class GraphWriter:
         embedder: Embedder,
         clock: Callable[[], int] = wall_clock_us,
         slots: SlotDirectory | None = None,
+        written: Callable[[str], None] = _nobody_waits,
     ) -> None:
-        """`slots` is told of groups that grow."""
+        """`slots` is told of groups that grow, `written` the id of a group when a write to it is done."""
         self._router = router
         self._embedder = embedder
         self._clock = clock
         self._slots = slots or NoSlots()
+        self._written = written
         self._fresh = FreshGroups()
 
     async def write(self, intent: WriteIntent, deadline: Deadline) -> WriteReceipt:
@@ -98,11 +103,14 @@ class GraphWriter:
             drafted = self._draft(intent, images)
             if intent.validate_only:
                 return _receipt(intent, drafted, 0, 0)
+            if _is_frozen(images.fence):
+                await self._router.until_thawed(intent.group_id, deadline)
+                continue
             # Between the two calls, not inside one: a slow embedder must not hold a slot of the shard.
             await self._embed(drafted, vectors, deadline)
             outcome = await self._apply(drafted, vectors, deadline)
             if outcome.status is WriteStatus.NOT_OWNED:
-                await asyncio.sleep(min(_PAUSE_S * 2**attempt, _PAUSE_S_MAX, deadline.remaining_s()))
+                await self._wait_for_owner(intent.group_id, outcome.fence, attempt, deadline)
             elif outcome.status in _ENDS:
                 return self._settle(intent, drafted, outcome)
             deadline.check(f"the write to group {intent.group_id} was planned anew")
@@ -135,7 +143,7 @@ class GraphWriter:
 
         async def read(driver: ShardDriver, placement: Placement) -> Images:
             images = await driver.read_images(placement.ref, request, deadline)
-            if images.fence is None or not images.fence.owns:
+            if images.fence is None or not images.fence.owned_throughout(placement.ref):
                 raise StalePlacement(images.fence)
             return images
 
@@ -167,12 +175,24 @@ class GraphWriter:
         plan = planner.finish(drafted, vectors, 0, self._clock(), "")
         check_weight(plan, shard_id, self._router.write_weight_max(shard_id))
 
+    async def _wait_for_owner(
+        self, group_id: str, fence: Fence | None, attempt: int, deadline: Deadline
+    ) -> None:
+        """Until it is worth planning anew: a frozen group opens again or has gone, and whoever gave way to a
+        thaw finds the next epoch at once."""
+        if _is_frozen(fence):
+            await self._router.until_thawed(group_id, deadline)
+        elif attempt:
+            pause_s = min(_PAUSE_S * 2 ** (attempt - 1), _PAUSE_S_MAX, deadline.remaining_s())
+            await asyncio.sleep(pause_s)
+
     def _settle(self, intent: WriteIntent, drafted: planner.PlanDraft, outcome: WriteOutcome) -> WriteReceipt:
         match outcome.status:
             case WriteStatus.APPLIED:
                 record = _present(outcome.operation)
                 assert outcome.fence is not None, "APPLIED carries the fence"
                 self._fresh.written(outcome.fence, all_new=_all_new(drafted))
+                self._written(intent.group_id)
                 return _receipt(intent, drafted, record.version, record.created_at)
             case WriteStatus.DUPLICATE:
                 return _repeated(intent, _present(outcome.operation))
@@ -201,6 +221,10 @@ class GraphWriter:
         outcome = await self._router.on_owner(drafted.intent.group_id, deadline, apply, create=False)
         unsettled_op_id.set("")
         return outcome
+
+
+def _is_frozen(fence: Fence | None) -> bool:
+    return fence is not None and fence.state is FenceState.FROZEN
 
 
 def _models(intent: WriteIntent, own: EmbeddingModel | None) -> planner.VectorModels:

@@ -1,4 +1,7 @@
-"""Regenerates proto/gen from proto/graphgate: messages, stubs and their types, plus the descriptor set."""
+"""Regenerates proto/gen from proto/graphgate: messages, stubs and their types.
+
+proto/google is only imported: its code comes from the package googleapis-common-protos.
+"""
 
 import subprocess
 import sys

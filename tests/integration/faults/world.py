@@ -25,13 +25,9 @@ from gateway.settings.service import GrpcSettings, MetricsSettings
 from gateway.settings.tree import Settings
 from graphgate.v1 import (
     admin_service_pb2,
-    admin_service_pb2_grpc,
     graph_pb2,
     graph_service_pb2,
-    graph_service_pb2_grpc,
-    ingest_service_pb2_grpc,
     search_service_pb2,
-    search_service_pb2_grpc,
 )
 from shard_router.backoff import Backoff
 from shard_router.fleet import ShardStatus
@@ -228,13 +224,7 @@ async def gateway_over(
 @asynccontextmanager
 async def client_of(gateway: GatewayServer) -> AsyncGenerator[Client]:
     async with grpc.aio.insecure_channel(gateway.address) as channel:
-        yield Client(
-            channel=channel,
-            graph=graph_service_pb2_grpc.GraphServiceStub(channel),
-            ingest=ingest_service_pb2_grpc.IngestServiceStub(channel),
-            search=search_service_pb2_grpc.SearchServiceStub(channel),
-            admin=admin_service_pb2_grpc.AdminServiceStub(channel),
-        )
+        yield Client.over(channel)
 
 
 @asynccontextmanager

@@ -3,9 +3,11 @@
 import secrets
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from typing import Any
 
 import grpc
 import pytest
+from google.longrunning import operations_pb2_grpc
 
 from gateway.embedded.fleet import EmbeddedFleet
 from gateway.loopback.client import GatewayClient
@@ -33,6 +35,19 @@ class Client:
     ingest: "ingest_service_pb2_grpc.IngestServiceAsyncStub"
     search: "search_service_pb2_grpc.SearchServiceAsyncStub"
     admin: "admin_service_pb2_grpc.AdminServiceAsyncStub"
+    operations: Any
+    """google.longrunning.Operations; the package has no types for its stubs."""
+
+    @classmethod
+    def over(cls, channel: grpc.aio.Channel) -> "Client":
+        return cls(
+            channel=channel,
+            graph=graph_service_pb2_grpc.GraphServiceStub(channel),
+            ingest=ingest_service_pb2_grpc.IngestServiceStub(channel),
+            search=search_service_pb2_grpc.SearchServiceStub(channel),
+            admin=admin_service_pb2_grpc.AdminServiceStub(channel),
+            operations=operations_pb2_grpc.OperationsStub(channel),
+        )
 
 
 @pytest.fixture(scope="session")
@@ -77,13 +92,7 @@ async def gateway(mixed_fleet: EmbeddedFleet, embedder: HashingEmbedder) -> Asyn
 @pytest.fixture(scope="session")
 async def client(gateway: GatewayServer) -> AsyncIterator[Client]:
     async with grpc.aio.insecure_channel(gateway.address) as channel:
-        yield Client(
-            channel=channel,
-            graph=graph_service_pb2_grpc.GraphServiceStub(channel),
-            ingest=ingest_service_pb2_grpc.IngestServiceStub(channel),
-            search=search_service_pb2_grpc.SearchServiceStub(channel),
-            admin=admin_service_pb2_grpc.AdminServiceStub(channel),
-        )
+        yield Client.over(channel)
 
 
 @pytest.fixture

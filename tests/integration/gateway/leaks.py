@@ -16,7 +16,7 @@ _PATTERNS = (
     r"\b(MATCH|MERGE|UNWIND|DETACH|WHERE|RETURN|FOREACH)\b|CREATE \(|GRAPH\.(RO_)?QUERY|CALL db",
     r"\b_(Fence|Op|Tombstone|Marker)\b|\bgroup_key\b",
     r"/(root|home|tmp|usr|opt|var|work)/|\.py\b|site-packages",
-    r"\b\d{1,3}(\.\d{1,3}){3}\b|localhost|(redis|rediss|bolt|neo4j)(\+s)?://",
+    r"\b\d{1,3}(\.\d{1,3}){3}\b|localhost|(redis|rediss|bolt|neo4j)(\+s)?://(?!host:port)",
 )
 
 

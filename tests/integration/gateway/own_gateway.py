@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from google.longrunning import operations_pb2
 from google.protobuf.descriptor import MethodDescriptor
 
 from gateway.embedded.fleet import EmbeddedFleet
@@ -17,11 +18,18 @@ from graphgate.v1 import (
 
 METHODS: Mapping[str, MethodDescriptor] = {
     f"/{service.full_name}/{method.name}": method
-    for module in (graph_service_pb2, ingest_service_pb2, search_service_pb2, admin_service_pb2)
+    for module in (
+        graph_service_pb2,
+        ingest_service_pb2,
+        search_service_pb2,
+        admin_service_pb2,
+        operations_pb2,
+    )
     for service in module.DESCRIPTOR.services_by_name.values()
     for method in service.methods
+    if not method.client_streaming and not method.server_streaming
 }
-"""Of graphgate's own services, by path."""
+"""Of the services that the gateway implements, by path, without streams."""
 
 
 @asynccontextmanager

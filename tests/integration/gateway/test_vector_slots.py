@@ -13,13 +13,9 @@ from gateway.loopback.client import GatewayClient
 from gateway.server import GatewayServer
 from gateway.settings.service import VectorSlotSettings
 from graphgate.v1 import (
-    admin_service_pb2_grpc,
     graph_pb2,
     graph_service_pb2,
-    graph_service_pb2_grpc,
-    ingest_service_pb2_grpc,
     search_service_pb2,
-    search_service_pb2_grpc,
 )
 from tests.eventually import eventually
 from tests.fakes.hashing_embedder import HashingEmbedder
@@ -46,13 +42,7 @@ async def _gateway(fleet: EmbeddedFleet, embedder: HashingEmbedder) -> AsyncGene
         async with GatewayClient(server.address) as own:
             await own.until_all_shards_answer(timeout_s=120)
         async with grpc.aio.insecure_channel(server.address) as channel:
-            yield Client(
-                channel=channel,
-                graph=graph_service_pb2_grpc.GraphServiceStub(channel),
-                ingest=ingest_service_pb2_grpc.IngestServiceStub(channel),
-                search=search_service_pb2_grpc.SearchServiceStub(channel),
-                admin=admin_service_pb2_grpc.AdminServiceStub(channel),
-            )
+            yield Client.over(channel)
     finally:
         await server.stop(0)
 

@@ -22,51 +22,63 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.longrunning import operations_pb2 as google_dot_longrunning_dot_operations__pb2
+from graphgate.v1 import catalog_pb2 as graphgate_dot_v1_dot_catalog__pb2
 from graphgate.v1 import graph_pb2 as graphgate_dot_v1_dot_graph__pb2
+from graphgate.v1 import move_pb2 as graphgate_dot_v1_dot_move__pb2
 from graphgate.v1 import search_service_pb2 as graphgate_dot_v1_dot_search__service__pb2
+from graphgate.v1 import shard_pb2 as graphgate_dot_v1_dot_shard__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n graphgate/v1/admin_service.proto\x12\x0cgraphgate.v1\x1a\x18graphgate/v1/graph.proto\x1a!graphgate/v1/search_service.proto\"\x85\x02\n\x05Shard\x12\r\n\x05shard\x18\x01 \x01(\t\x12)\n\x06\x65ngine\x18\x02 \x01(\x0e\x32\x19.graphgate.v1.ShardEngine\x12\x0e\n\x06weight\x18\x03 \x01(\x01\x12\x0c\n\x04zone\x18\x04 \x01(\t\x12\'\n\x05state\x18\x05 \x01(\x0e\x32\x18.graphgate.v1.ShardState\x12\x11\n\treachable\x18\x06 \x01(\x08\x12\x0f\n\x07problem\x18\x07 \x01(\t\x12\x15\n\rcalls_running\x18\x08 \x01(\x05\x12\x15\n\rcalls_waiting\x18\t \x01(\x05\x12)\n\x06limits\x18\n \x01(\x0b\x32\x19.graphgate.v1.ShardLimits\"\x13\n\x11ListShardsRequest\"v\n\x12ListShardsResponse\x12#\n\x06shards\x18\x01 \x03(\x0b\x32\x13.graphgate.v1.Shard\x12\x13\n\x0bmap_version\x18\x02 \x01(\x03\x12\r\n\x05\x66leet\x18\x03 \x01(\t\x12\x17\n\x0f\x63\x61talog_problem\x18\x04 \x01(\t\"c\n\nSchemaItem\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05space\x18\x02 \x01(\t\x12(\n\x05state\x18\x03 \x01(\x0e\x32\x19.graphgate.v1.SchemaState\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\"l\n\x0bShardSchema\x12\r\n\x05shard\x18\x01 \x01(\t\x12\x16\n\x0e\x65ngine_version\x18\x02 \x01(\t\x12\r\n\x05ready\x18\x03 \x01(\x08\x12\'\n\x05items\x18\x04 \x03(\x0b\x32\x18.graphgate.v1.SchemaItem\"&\n\x15\x44\x65scribeSchemaRequest\x12\r\n\x05shard\x18\x01 \x01(\t\"D\n\x16\x44\x65scribeSchemaResponse\x12*\n\x07schemas\x18\x01 \x03(\x0b\x32\x19.graphgate.v1.ShardSchema\"$\n\x13\x45nsureSchemaRequest\x12\r\n\x05shard\x18\x01 \x01(\t\"B\n\x14\x45nsureSchemaResponse\x12*\n\x07schemas\x18\x01 \x03(\x0b\x32\x19.graphgate.v1.ShardSchema\"\"\n\x11\x44ropSchemaRequest\x12\r\n\x05shard\x18\x01 \x01(\t\"?\n\x12\x44ropSchemaResponse\x12)\n\x06schema\x18\x01 \x01(\x0b\x32\x19.graphgate.v1.ShardSchema\"\x9d\x01\n\x1cInvalidateSearchCacheRequest\x12)\n\x06groups\x18\x01 \x01(\x0b\x32\x17.graphgate.v1.GroupListH\x00\x12\x1a\n\x10group_id_pattern\x18\x02 \x01(\tH\x00\x12-\n\nall_groups\x18\x03 \x01(\x0b\x32\x17.graphgate.v1.AllGroupsH\x00\x42\x07\n\x05scope\"0\n\x1dInvalidateSearchCacheResponse\x12\x0f\n\x07\x64ropped\x18\x01 \x01(\x03\"C\n\x14PreloadSearchRequest\x12+\n\x06search\x18\x01 \x01(\x0b\x32\x1b.graphgate.v1.SearchRequest\"U\n\x15PreloadSearchResponse\x12.\n\x05\x63\x61\x63he\x18\x01 \x01(\x0b\x32\x1f.graphgate.v1.SearchCacheReport\x12\x0c\n\x04hits\x18\x02 \x01(\x05*\x8e\x01\n\nShardState\x12\x1b\n\x17SHARD_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12SHARD_STATE_ACTIVE\x10\x01\x12\x18\n\x14SHARD_STATE_CORDONED\x10\x02\x12\x18\n\x14SHARD_STATE_DRAINING\x10\x03\x12\x17\n\x13SHARD_STATE_REMOVED\x10\x04*\xa9\x01\n\x0bSchemaState\x12\x1c\n\x18SCHEMA_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12SCHEMA_STATE_READY\x10\x01\x12\x19\n\x15SCHEMA_STATE_BUILDING\x10\x02\x12\x17\n\x13SCHEMA_STATE_FAILED\x10\x03\x12\x18\n\x14SCHEMA_STATE_MISSING\x10\x04\x12\x16\n\x12SCHEMA_STATE_EXTRA\x10\x05\x32\xb0\x04\n\x0c\x41\x64minService\x12O\n\nListShards\x12\x1f.graphgate.v1.ListShardsRequest\x1a .graphgate.v1.ListShardsResponse\x12[\n\x0e\x44\x65scribeSchema\x12#.graphgate.v1.DescribeSchemaRequest\x1a$.graphgate.v1.DescribeSchemaResponse\x12U\n\x0c\x45nsureSchema\x12!.graphgate.v1.EnsureSchemaRequest\x1a\".graphgate.v1.EnsureSchemaResponse\x12O\n\nDropSchema\x12\x1f.graphgate.v1.DropSchemaRequest\x1a .graphgate.v1.DropSchemaResponse\x12p\n\x15InvalidateSearchCache\x12*.graphgate.v1.InvalidateSearchCacheRequest\x1a+.graphgate.v1.InvalidateSearchCacheResponse\x12X\n\rPreloadSearch\x12\".graphgate.v1.PreloadSearchRequest\x1a#.graphgate.v1.PreloadSearchResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n graphgate/v1/admin_service.proto\x12\x0cgraphgate.v1\x1a#google/longrunning/operations.proto\x1a\x1agraphgate/v1/catalog.proto\x1a\x18graphgate/v1/graph.proto\x1a\x17graphgate/v1/move.proto\x1a!graphgate/v1/search_service.proto\x1a\x18graphgate/v1/shard.proto\"\x85\x02\n\x05Shard\x12\r\n\x05shard\x18\x01 \x01(\t\x12)\n\x06\x65ngine\x18\x02 \x01(\x0e\x32\x19.graphgate.v1.ShardEngine\x12\x0e\n\x06weight\x18\x03 \x01(\x01\x12\x0c\n\x04zone\x18\x04 \x01(\t\x12\'\n\x05state\x18\x05 \x01(\x0e\x32\x18.graphgate.v1.ShardState\x12\x11\n\treachable\x18\x06 \x01(\x08\x12\x0f\n\x07problem\x18\x07 \x01(\t\x12\x15\n\rcalls_running\x18\x08 \x01(\x05\x12\x15\n\rcalls_waiting\x18\t \x01(\x05\x12)\n\x06limits\x18\n \x01(\x0b\x32\x19.graphgate.v1.ShardLimits\"%\n\x14\x44\x65scribeShardRequest\x12\r\n\x05shard\x18\x01 \x01(\t\"\xd8\x01\n\x15\x44\x65scribeShardResponse\x12\"\n\x05shard\x18\x01 \x01(\x0b\x32\x13.graphgate.v1.Shard\x12\'\n\x05usage\x18\x02 \x01(\x0b\x32\x18.graphgate.v1.ShardUsage\x12$\n\x04root\x18\x03 \x01(\x0b\x32\x16.graphgate.v1.RootRing\x12\x0b\n\x03url\x18\x04 \x01(\t\x12\x13\n\x0b\x63redentials\x18\x05 \x01(\t\x12\x15\n\rdrain_problem\x18\x06 \x01(\t\x12\x13\n\x0bmap_version\x18\x07 \x01(\x03\"\x13\n\x11ListShardsRequest\"v\n\x12ListShardsResponse\x12#\n\x06shards\x18\x01 \x03(\x0b\x32\x13.graphgate.v1.Shard\x12\x13\n\x0bmap_version\x18\x02 \x01(\x03\x12\r\n\x05\x66leet\x18\x03 \x01(\t\x12\x17\n\x0f\x63\x61talog_problem\x18\x04 \x01(\t\"c\n\nSchemaItem\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05space\x18\x02 \x01(\t\x12(\n\x05state\x18\x03 \x01(\x0e\x32\x19.graphgate.v1.SchemaState\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\"l\n\x0bShardSchema\x12\r\n\x05shard\x18\x01 \x01(\t\x12\x16\n\x0e\x65ngine_version\x18\x02 \x01(\t\x12\r\n\x05ready\x18\x03 \x01(\x08\x12\'\n\x05items\x18\x04 \x03(\x0b\x32\x18.graphgate.v1.SchemaItem\"&\n\x15\x44\x65scribeSchemaRequest\x12\r\n\x05shard\x18\x01 \x01(\t\"D\n\x16\x44\x65scribeSchemaResponse\x12*\n\x07schemas\x18\x01 \x03(\x0b\x32\x19.graphgate.v1.ShardSchema\"$\n\x13\x45nsureSchemaRequest\x12\r\n\x05shard\x18\x01 \x01(\t\"B\n\x14\x45nsureSchemaResponse\x12*\n\x07schemas\x18\x01 \x03(\x0b\x32\x19.graphgate.v1.ShardSchema\"\"\n\x11\x44ropSchemaRequest\x12\r\n\x05shard\x18\x01 \x01(\t\"?\n\x12\x44ropSchemaResponse\x12)\n\x06schema\x18\x01 \x01(\x0b\x32\x19.graphgate.v1.ShardSchema\"\x9d\x01\n\x1cInvalidateSearchCacheRequest\x12)\n\x06groups\x18\x01 \x01(\x0b\x32\x17.graphgate.v1.GroupListH\x00\x12\x1a\n\x10group_id_pattern\x18\x02 \x01(\tH\x00\x12-\n\nall_groups\x18\x03 \x01(\x0b\x32\x17.graphgate.v1.AllGroupsH\x00\x42\x07\n\x05scope\"0\n\x1dInvalidateSearchCacheResponse\x12\x0f\n\x07\x64ropped\x18\x01 \x01(\x03\"C\n\x14PreloadSearchRequest\x12+\n\x06search\x18\x01 \x01(\x0b\x32\x1b.graphgate.v1.SearchRequest\"U\n\x15PreloadSearchResponse\x12.\n\x05\x63\x61\x63he\x18\x01 \x01(\x0b\x32\x1f.graphgate.v1.SearchCacheReport\x12\x0c\n\x04hits\x18\x02 \x01(\x05*\x8e\x01\n\nShardState\x12\x1b\n\x17SHARD_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12SHARD_STATE_ACTIVE\x10\x01\x12\x18\n\x14SHARD_STATE_CORDONED\x10\x02\x12\x18\n\x14SHARD_STATE_DRAINING\x10\x03\x12\x17\n\x13SHARD_STATE_REMOVED\x10\x04*\xa9\x01\n\x0bSchemaState\x12\x1c\n\x18SCHEMA_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12SCHEMA_STATE_READY\x10\x01\x12\x19\n\x15SCHEMA_STATE_BUILDING\x10\x02\x12\x17\n\x13SCHEMA_STATE_FAILED\x10\x03\x12\x18\n\x14SCHEMA_STATE_MISSING\x10\x04\x12\x16\n\x12SCHEMA_STATE_EXTRA\x10\x05\x32\xe4\x0c\n\x0c\x41\x64minService\x12O\n\nListShards\x12\x1f.graphgate.v1.ListShardsRequest\x1a .graphgate.v1.ListShardsResponse\x12X\n\rDescribeShard\x12\".graphgate.v1.DescribeShardRequest\x1a#.graphgate.v1.DescribeShardResponse\x12I\n\x08\x41\x64\x64Shard\x12\x1d.graphgate.v1.AddShardRequest\x1a\x1e.graphgate.v1.AddShardResponse\x12R\n\x0bUpdateShard\x12 .graphgate.v1.UpdateShardRequest\x1a!.graphgate.v1.UpdateShardResponse\x12O\n\nDrainShard\x12\x1f.graphgate.v1.DrainShardRequest\x1a .graphgate.v1.DrainShardResponse\x12R\n\x0bRemoveShard\x12 .graphgate.v1.RemoveShardRequest\x1a!.graphgate.v1.RemoveShardResponse\x12\x61\n\x10ListShardHistory\x12%.graphgate.v1.ListShardHistoryRequest\x1a&.graphgate.v1.ListShardHistoryResponse\x12U\n\x0c\x43heckCatalog\x12!.graphgate.v1.CheckCatalogRequest\x1a\".graphgate.v1.CheckCatalogResponse\x12[\n\x0eRebuildCatalog\x12#.graphgate.v1.RebuildCatalogRequest\x1a$.graphgate.v1.RebuildCatalogResponse\x12[\n\x0e\x44\x65scribeSchema\x12#.graphgate.v1.DescribeSchemaRequest\x1a$.graphgate.v1.DescribeSchemaResponse\x12U\n\x0c\x45nsureSchema\x12!.graphgate.v1.EnsureSchemaRequest\x1a\".graphgate.v1.EnsureSchemaResponse\x12O\n\nDropSchema\x12\x1f.graphgate.v1.DropSchemaRequest\x1a .graphgate.v1.DropSchemaResponse\x12p\n\x15InvalidateSearchCache\x12*.graphgate.v1.InvalidateSearchCacheRequest\x1a+.graphgate.v1.InvalidateSearchCacheResponse\x12X\n\rPreloadSearch\x12\".graphgate.v1.PreloadSearchRequest\x1a#.graphgate.v1.PreloadSearchResponse\x12i\n\tMoveGroup\x12\x1e.graphgate.v1.MoveGroupRequest\x1a\x1d.google.longrunning.Operation\"\x1d\xca\x41\x1a\n\nMoveResult\x12\x0cMoveProgress\x12m\n\x0bReverseMove\x12 .graphgate.v1.ReverseMoveRequest\x1a\x1d.google.longrunning.Operation\"\x1d\xca\x41\x1a\n\nMoveResult\x12\x0cMoveProgress\x12O\n\nFinishMove\x12\x1f.graphgate.v1.FinishMoveRequest\x1a .graphgate.v1.FinishMoveResponse\x12R\n\x0bVerifyGroup\x12 .graphgate.v1.VerifyGroupRequest\x1a!.graphgate.v1.VerifyGroupResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'graphgate.v1.admin_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SHARDSTATE']._serialized_start=1411
-  _globals['_SHARDSTATE']._serialized_end=1553
-  _globals['_SCHEMASTATE']._serialized_start=1556
-  _globals['_SCHEMASTATE']._serialized_end=1725
-  _globals['_SHARD']._serialized_start=112
-  _globals['_SHARD']._serialized_end=373
-  _globals['_LISTSHARDSREQUEST']._serialized_start=375
-  _globals['_LISTSHARDSREQUEST']._serialized_end=394
-  _globals['_LISTSHARDSRESPONSE']._serialized_start=396
-  _globals['_LISTSHARDSRESPONSE']._serialized_end=514
-  _globals['_SCHEMAITEM']._serialized_start=516
-  _globals['_SCHEMAITEM']._serialized_end=615
-  _globals['_SHARDSCHEMA']._serialized_start=617
-  _globals['_SHARDSCHEMA']._serialized_end=725
-  _globals['_DESCRIBESCHEMAREQUEST']._serialized_start=727
-  _globals['_DESCRIBESCHEMAREQUEST']._serialized_end=765
-  _globals['_DESCRIBESCHEMARESPONSE']._serialized_start=767
-  _globals['_DESCRIBESCHEMARESPONSE']._serialized_end=835
-  _globals['_ENSURESCHEMAREQUEST']._serialized_start=837
-  _globals['_ENSURESCHEMAREQUEST']._serialized_end=873
-  _globals['_ENSURESCHEMARESPONSE']._serialized_start=875
-  _globals['_ENSURESCHEMARESPONSE']._serialized_end=941
-  _globals['_DROPSCHEMAREQUEST']._serialized_start=943
-  _globals['_DROPSCHEMAREQUEST']._serialized_end=977
-  _globals['_DROPSCHEMARESPONSE']._serialized_start=979
-  _globals['_DROPSCHEMARESPONSE']._serialized_end=1042
-  _globals['_INVALIDATESEARCHCACHEREQUEST']._serialized_start=1045
-  _globals['_INVALIDATESEARCHCACHEREQUEST']._serialized_end=1202
-  _globals['_INVALIDATESEARCHCACHERESPONSE']._serialized_start=1204
-  _globals['_INVALIDATESEARCHCACHERESPONSE']._serialized_end=1252
-  _globals['_PRELOADSEARCHREQUEST']._serialized_start=1254
-  _globals['_PRELOADSEARCHREQUEST']._serialized_end=1321
-  _globals['_PRELOADSEARCHRESPONSE']._serialized_start=1323
-  _globals['_PRELOADSEARCHRESPONSE']._serialized_end=1408
-  _globals['_ADMINSERVICE']._serialized_start=1728
-  _globals['_ADMINSERVICE']._serialized_end=2288
+  _globals['_ADMINSERVICE'].methods_by_name['MoveGroup']._loaded_options = None
+  _globals['_ADMINSERVICE'].methods_by_name['MoveGroup']._serialized_options = b'\312A\032\n\nMoveResult\022\014MoveProgress'
+  _globals['_ADMINSERVICE'].methods_by_name['ReverseMove']._loaded_options = None
+  _globals['_ADMINSERVICE'].methods_by_name['ReverseMove']._serialized_options = b'\312A\032\n\nMoveResult\022\014MoveProgress'
+  _globals['_SHARDSTATE']._serialized_start=1785
+  _globals['_SHARDSTATE']._serialized_end=1927
+  _globals['_SCHEMASTATE']._serialized_start=1930
+  _globals['_SCHEMASTATE']._serialized_end=2099
+  _globals['_SHARD']._serialized_start=228
+  _globals['_SHARD']._serialized_end=489
+  _globals['_DESCRIBESHARDREQUEST']._serialized_start=491
+  _globals['_DESCRIBESHARDREQUEST']._serialized_end=528
+  _globals['_DESCRIBESHARDRESPONSE']._serialized_start=531
+  _globals['_DESCRIBESHARDRESPONSE']._serialized_end=747
+  _globals['_LISTSHARDSREQUEST']._serialized_start=749
+  _globals['_LISTSHARDSREQUEST']._serialized_end=768
+  _globals['_LISTSHARDSRESPONSE']._serialized_start=770
+  _globals['_LISTSHARDSRESPONSE']._serialized_end=888
+  _globals['_SCHEMAITEM']._serialized_start=890
+  _globals['_SCHEMAITEM']._serialized_end=989
+  _globals['_SHARDSCHEMA']._serialized_start=991
+  _globals['_SHARDSCHEMA']._serialized_end=1099
+  _globals['_DESCRIBESCHEMAREQUEST']._serialized_start=1101
+  _globals['_DESCRIBESCHEMAREQUEST']._serialized_end=1139
+  _globals['_DESCRIBESCHEMARESPONSE']._serialized_start=1141
+  _globals['_DESCRIBESCHEMARESPONSE']._serialized_end=1209
+  _globals['_ENSURESCHEMAREQUEST']._serialized_start=1211
+  _globals['_ENSURESCHEMAREQUEST']._serialized_end=1247
+  _globals['_ENSURESCHEMARESPONSE']._serialized_start=1249
+  _globals['_ENSURESCHEMARESPONSE']._serialized_end=1315
+  _globals['_DROPSCHEMAREQUEST']._serialized_start=1317
+  _globals['_DROPSCHEMAREQUEST']._serialized_end=1351
+  _globals['_DROPSCHEMARESPONSE']._serialized_start=1353
+  _globals['_DROPSCHEMARESPONSE']._serialized_end=1416
+  _globals['_INVALIDATESEARCHCACHEREQUEST']._serialized_start=1419
+  _globals['_INVALIDATESEARCHCACHEREQUEST']._serialized_end=1576
+  _globals['_INVALIDATESEARCHCACHERESPONSE']._serialized_start=1578
+  _globals['_INVALIDATESEARCHCACHERESPONSE']._serialized_end=1626
+  _globals['_PRELOADSEARCHREQUEST']._serialized_start=1628
+  _globals['_PRELOADSEARCHREQUEST']._serialized_end=1695
+  _globals['_PRELOADSEARCHRESPONSE']._serialized_start=1697
+  _globals['_PRELOADSEARCHRESPONSE']._serialized_end=1782
+  _globals['_ADMINSERVICE']._serialized_start=2102
+  _globals['_ADMINSERVICE']._serialized_end=3738
 # @@protoc_insertion_point(module_scope)

@@ -1,5 +1,9 @@
+from google.longrunning import operations_pb2 as _operations_pb2
+from graphgate.v1 import catalog_pb2 as _catalog_pb2
 from graphgate.v1 import graph_pb2 as _graph_pb2
+from graphgate.v1 import move_pb2 as _move_pb2
 from graphgate.v1 import search_service_pb2 as _search_service_pb2
+from graphgate.v1 import shard_pb2 as _shard_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -60,6 +64,30 @@ class Shard(_message.Message):
     calls_waiting: int
     limits: _graph_pb2.ShardLimits
     def __init__(self, shard: _Optional[str] = ..., engine: _Optional[_Union[_search_service_pb2.ShardEngine, str]] = ..., weight: _Optional[float] = ..., zone: _Optional[str] = ..., state: _Optional[_Union[ShardState, str]] = ..., reachable: _Optional[bool] = ..., problem: _Optional[str] = ..., calls_running: _Optional[int] = ..., calls_waiting: _Optional[int] = ..., limits: _Optional[_Union[_graph_pb2.ShardLimits, _Mapping]] = ...) -> None: ...
+
+class DescribeShardRequest(_message.Message):
+    __slots__ = ("shard",)
+    SHARD_FIELD_NUMBER: _ClassVar[int]
+    shard: str
+    def __init__(self, shard: _Optional[str] = ...) -> None: ...
+
+class DescribeShardResponse(_message.Message):
+    __slots__ = ("shard", "usage", "root", "url", "credentials", "drain_problem", "map_version")
+    SHARD_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
+    ROOT_FIELD_NUMBER: _ClassVar[int]
+    URL_FIELD_NUMBER: _ClassVar[int]
+    CREDENTIALS_FIELD_NUMBER: _ClassVar[int]
+    DRAIN_PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    MAP_VERSION_FIELD_NUMBER: _ClassVar[int]
+    shard: Shard
+    usage: _shard_pb2.ShardUsage
+    root: _shard_pb2.RootRing
+    url: str
+    credentials: str
+    drain_problem: str
+    map_version: int
+    def __init__(self, shard: _Optional[_Union[Shard, _Mapping]] = ..., usage: _Optional[_Union[_shard_pb2.ShardUsage, _Mapping]] = ..., root: _Optional[_Union[_shard_pb2.RootRing, _Mapping]] = ..., url: _Optional[str] = ..., credentials: _Optional[str] = ..., drain_problem: _Optional[str] = ..., map_version: _Optional[int] = ...) -> None: ...
 
 class ListShardsRequest(_message.Message):
     __slots__ = ()

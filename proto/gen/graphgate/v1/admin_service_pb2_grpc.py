@@ -3,7 +3,11 @@
 import grpc
 import warnings
 
+from google.longrunning import operations_pb2 as google_dot_longrunning_dot_operations__pb2
 from graphgate.v1 import admin_service_pb2 as graphgate_dot_v1_dot_admin__service__pb2
+from graphgate.v1 import catalog_pb2 as graphgate_dot_v1_dot_catalog__pb2
+from graphgate.v1 import move_pb2 as graphgate_dot_v1_dot_move__pb2
+from graphgate.v1 import shard_pb2 as graphgate_dot_v1_dot_shard__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -26,7 +30,7 @@ if _version_not_supported:
 
 
 class AdminServiceStub:
-    """Shards, their schema, and what this gateway keeps of searches.
+    """Shards, their schema, moves of groups, and what this gateway keeps of searches.
     """
 
     def __init__(self, channel):
@@ -39,6 +43,46 @@ class AdminServiceStub:
                 '/graphgate.v1.AdminService/ListShards',
                 request_serializer=graphgate_dot_v1_dot_admin__service__pb2.ListShardsRequest.SerializeToString,
                 response_deserializer=graphgate_dot_v1_dot_admin__service__pb2.ListShardsResponse.FromString,
+                _registered_method=True)
+        self.DescribeShard = channel.unary_unary(
+                '/graphgate.v1.AdminService/DescribeShard',
+                request_serializer=graphgate_dot_v1_dot_admin__service__pb2.DescribeShardRequest.SerializeToString,
+                response_deserializer=graphgate_dot_v1_dot_admin__service__pb2.DescribeShardResponse.FromString,
+                _registered_method=True)
+        self.AddShard = channel.unary_unary(
+                '/graphgate.v1.AdminService/AddShard',
+                request_serializer=graphgate_dot_v1_dot_shard__pb2.AddShardRequest.SerializeToString,
+                response_deserializer=graphgate_dot_v1_dot_shard__pb2.AddShardResponse.FromString,
+                _registered_method=True)
+        self.UpdateShard = channel.unary_unary(
+                '/graphgate.v1.AdminService/UpdateShard',
+                request_serializer=graphgate_dot_v1_dot_shard__pb2.UpdateShardRequest.SerializeToString,
+                response_deserializer=graphgate_dot_v1_dot_shard__pb2.UpdateShardResponse.FromString,
+                _registered_method=True)
+        self.DrainShard = channel.unary_unary(
+                '/graphgate.v1.AdminService/DrainShard',
+                request_serializer=graphgate_dot_v1_dot_shard__pb2.DrainShardRequest.SerializeToString,
+                response_deserializer=graphgate_dot_v1_dot_shard__pb2.DrainShardResponse.FromString,
+                _registered_method=True)
+        self.RemoveShard = channel.unary_unary(
+                '/graphgate.v1.AdminService/RemoveShard',
+                request_serializer=graphgate_dot_v1_dot_shard__pb2.RemoveShardRequest.SerializeToString,
+                response_deserializer=graphgate_dot_v1_dot_shard__pb2.RemoveShardResponse.FromString,
+                _registered_method=True)
+        self.ListShardHistory = channel.unary_unary(
+                '/graphgate.v1.AdminService/ListShardHistory',
+                request_serializer=graphgate_dot_v1_dot_shard__pb2.ListShardHistoryRequest.SerializeToString,
+                response_deserializer=graphgate_dot_v1_dot_shard__pb2.ListShardHistoryResponse.FromString,
+                _registered_method=True)
+        self.CheckCatalog = channel.unary_unary(
+                '/graphgate.v1.AdminService/CheckCatalog',
+                request_serializer=graphgate_dot_v1_dot_catalog__pb2.CheckCatalogRequest.SerializeToString,
+                response_deserializer=graphgate_dot_v1_dot_catalog__pb2.CheckCatalogResponse.FromString,
+                _registered_method=True)
+        self.RebuildCatalog = channel.unary_unary(
+                '/graphgate.v1.AdminService/RebuildCatalog',
+                request_serializer=graphgate_dot_v1_dot_catalog__pb2.RebuildCatalogRequest.SerializeToString,
+                response_deserializer=graphgate_dot_v1_dot_catalog__pb2.RebuildCatalogResponse.FromString,
                 _registered_method=True)
         self.DescribeSchema = channel.unary_unary(
                 '/graphgate.v1.AdminService/DescribeSchema',
@@ -65,14 +109,103 @@ class AdminServiceStub:
                 request_serializer=graphgate_dot_v1_dot_admin__service__pb2.PreloadSearchRequest.SerializeToString,
                 response_deserializer=graphgate_dot_v1_dot_admin__service__pb2.PreloadSearchResponse.FromString,
                 _registered_method=True)
+        self.MoveGroup = channel.unary_unary(
+                '/graphgate.v1.AdminService/MoveGroup',
+                request_serializer=graphgate_dot_v1_dot_move__pb2.MoveGroupRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
+        self.ReverseMove = channel.unary_unary(
+                '/graphgate.v1.AdminService/ReverseMove',
+                request_serializer=graphgate_dot_v1_dot_move__pb2.ReverseMoveRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
+        self.FinishMove = channel.unary_unary(
+                '/graphgate.v1.AdminService/FinishMove',
+                request_serializer=graphgate_dot_v1_dot_move__pb2.FinishMoveRequest.SerializeToString,
+                response_deserializer=graphgate_dot_v1_dot_move__pb2.FinishMoveResponse.FromString,
+                _registered_method=True)
+        self.VerifyGroup = channel.unary_unary(
+                '/graphgate.v1.AdminService/VerifyGroup',
+                request_serializer=graphgate_dot_v1_dot_move__pb2.VerifyGroupRequest.SerializeToString,
+                response_deserializer=graphgate_dot_v1_dot_move__pb2.VerifyGroupResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer:
-    """Shards, their schema, and what this gateway keeps of searches.
+    """Shards, their schema, moves of groups, and what this gateway keeps of searches.
     """
 
     def ListShards(self, request, context):
         """Lists the shards with their health as this gateway sees it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DescribeShard(self, request, context):
+        """Describes one shard: its health, what it is used for, how far its drain is. Errors: INVALID_ARGUMENT, NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddShard(self, request, context):
+        """Makes an empty server a shard of this fleet, after examining engine, version, schema, clock and marker. Deletes
+        nothing. Adding again what is there changes nothing. The answer comes when this gateway reaches it; the others
+        follow within seconds, without a restart. Errors: INVALID_ARGUMENT, ALREADY_EXISTS (the id is or was in use),
+        FAILED_PRECONDITION (the server is not fit or not empty, belongs to another fleet, or its password is not in the
+        settings), UNAVAILABLE (no answer; the catalog is away; the root ring changes).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateShard(self, request, context):
+        """Changes a shard's weight, zone, and whether it takes new groups. Moves nothing. Errors: INVALID_ARGUMENT,
+        NOT_FOUND, ABORTED (the map changed), FAILED_PRECONDITION (the shard was or is being removed), UNAVAILABLE
+        (catalog away).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DrainShard(self, request, context):
+        """Moves everything away from a shard, in the background, by any gateway; DescribeShard tells what is left. A member
+        of the root ring is released from it first. UpdateShard with cordoned = false ends it. Errors: INVALID_ARGUMENT,
+        NOT_FOUND, ABORTED (the map changed), FAILED_PRECONDITION (no other shard takes groups; it was removed),
+        UNAVAILABLE (catalog away).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveShard(self, request, context):
+        """Removes a drained shard for ever; its id is never given out again. Every other shard is asked whether it leads
+        there. Errors: INVALID_ARGUMENT, NOT_FOUND, ABORTED (the map changed), FAILED_PRECONDITION (it is not DRAINING,
+        owns groups, keeps rows for a reverse move or homes registers), UNAVAILABLE (a shard or the catalog is away).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListShardHistory(self, request, context):
+        """Lists who changed which shard when; some 10,000 changes are kept. Errors: INVALID_ARGUMENT, UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CheckCatalog(self, request, context):
+        """Compares the catalog's records and the fences of all shards, and reports every conflict. Reads all fences: about a
+        second per 10,000 groups. Errors: INVALID_ARGUMENT, UNAVAILABLE (catalog away).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RebuildCatalog(self, request, context):
+        """Writes the catalog's placement records anew from the fences; never changes a fence. A record with a higher epoch
+        stays. Errors: as CheckCatalog.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -116,6 +249,49 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def MoveGroup(self, request, context):
+        """Moves a group to another shard or container while it is used. The operation is done when the target owns
+        the group, or the move was given up; its metadata is a MoveProgress, its response a MoveResult. It goes on
+        whatever becomes of the caller or the gateway; google.longrunning.Operations follows and cancels it. Errors:
+        INVALID_ARGUMENT, NOT_FOUND (group or shard unknown), FAILED_PRECONDITION (the group is being moved, is there
+        already, the shard takes no groups, or the request_id was used for another move), UNAVAILABLE (the catalog is
+        away, or the shard has not built its indexes yet). Of more moves than may run at once some wait, PLANNED.
+        buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+        buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReverseMove(self, request, context):
+        """Moves a group back to where a move took it from. While that shard keeps its copy only what is newer is copied.
+        The operation is a move's, as MoveGroup's. Errors: INVALID_ARGUMENT, NOT_FOUND (move unknown),
+        FAILED_PRECONDITION (the move was given up or is not done yet, its reverse window is over, or the group has
+        been moved since).
+        buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+        buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FinishMove(self, request, context):
+        """Ends the reverse window of a move now: the source's copy is deleted, in the background. Idempotent. Errors:
+        INVALID_ARGUMENT, NOT_FOUND (move unknown), FAILED_PRECONDITION (the owner has not changed).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def VerifyGroup(self, request, context):
+        """Compares two copies of a group, or two groups, by digests of buckets of rows; reads only buckets that differ.
+        Takes a second per some 10,000 rows: give a large group a deadline to fit. Errors: INVALID_ARGUMENT,
+        NOT_FOUND (group or shard unknown), FAILED_PRECONDITION (there is no copy at that place).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -123,6 +299,46 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.ListShards,
                     request_deserializer=graphgate_dot_v1_dot_admin__service__pb2.ListShardsRequest.FromString,
                     response_serializer=graphgate_dot_v1_dot_admin__service__pb2.ListShardsResponse.SerializeToString,
+            ),
+            'DescribeShard': grpc.unary_unary_rpc_method_handler(
+                    servicer.DescribeShard,
+                    request_deserializer=graphgate_dot_v1_dot_admin__service__pb2.DescribeShardRequest.FromString,
+                    response_serializer=graphgate_dot_v1_dot_admin__service__pb2.DescribeShardResponse.SerializeToString,
+            ),
+            'AddShard': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddShard,
+                    request_deserializer=graphgate_dot_v1_dot_shard__pb2.AddShardRequest.FromString,
+                    response_serializer=graphgate_dot_v1_dot_shard__pb2.AddShardResponse.SerializeToString,
+            ),
+            'UpdateShard': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateShard,
+                    request_deserializer=graphgate_dot_v1_dot_shard__pb2.UpdateShardRequest.FromString,
+                    response_serializer=graphgate_dot_v1_dot_shard__pb2.UpdateShardResponse.SerializeToString,
+            ),
+            'DrainShard': grpc.unary_unary_rpc_method_handler(
+                    servicer.DrainShard,
+                    request_deserializer=graphgate_dot_v1_dot_shard__pb2.DrainShardRequest.FromString,
+                    response_serializer=graphgate_dot_v1_dot_shard__pb2.DrainShardResponse.SerializeToString,
+            ),
+            'RemoveShard': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveShard,
+                    request_deserializer=graphgate_dot_v1_dot_shard__pb2.RemoveShardRequest.FromString,
+                    response_serializer=graphgate_dot_v1_dot_shard__pb2.RemoveShardResponse.SerializeToString,
+            ),
+            'ListShardHistory': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListShardHistory,
+                    request_deserializer=graphgate_dot_v1_dot_shard__pb2.ListShardHistoryRequest.FromString,
+                    response_serializer=graphgate_dot_v1_dot_shard__pb2.ListShardHistoryResponse.SerializeToString,
+            ),
+            'CheckCatalog': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckCatalog,
+                    request_deserializer=graphgate_dot_v1_dot_catalog__pb2.CheckCatalogRequest.FromString,
+                    response_serializer=graphgate_dot_v1_dot_catalog__pb2.CheckCatalogResponse.SerializeToString,
+            ),
+            'RebuildCatalog': grpc.unary_unary_rpc_method_handler(
+                    servicer.RebuildCatalog,
+                    request_deserializer=graphgate_dot_v1_dot_catalog__pb2.RebuildCatalogRequest.FromString,
+                    response_serializer=graphgate_dot_v1_dot_catalog__pb2.RebuildCatalogResponse.SerializeToString,
             ),
             'DescribeSchema': grpc.unary_unary_rpc_method_handler(
                     servicer.DescribeSchema,
@@ -149,6 +365,26 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     request_deserializer=graphgate_dot_v1_dot_admin__service__pb2.PreloadSearchRequest.FromString,
                     response_serializer=graphgate_dot_v1_dot_admin__service__pb2.PreloadSearchResponse.SerializeToString,
             ),
+            'MoveGroup': grpc.unary_unary_rpc_method_handler(
+                    servicer.MoveGroup,
+                    request_deserializer=graphgate_dot_v1_dot_move__pb2.MoveGroupRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'ReverseMove': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReverseMove,
+                    request_deserializer=graphgate_dot_v1_dot_move__pb2.ReverseMoveRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'FinishMove': grpc.unary_unary_rpc_method_handler(
+                    servicer.FinishMove,
+                    request_deserializer=graphgate_dot_v1_dot_move__pb2.FinishMoveRequest.FromString,
+                    response_serializer=graphgate_dot_v1_dot_move__pb2.FinishMoveResponse.SerializeToString,
+            ),
+            'VerifyGroup': grpc.unary_unary_rpc_method_handler(
+                    servicer.VerifyGroup,
+                    request_deserializer=graphgate_dot_v1_dot_move__pb2.VerifyGroupRequest.FromString,
+                    response_serializer=graphgate_dot_v1_dot_move__pb2.VerifyGroupResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'graphgate.v1.AdminService', rpc_method_handlers)
@@ -158,7 +394,7 @@ def add_AdminServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AdminService:
-    """Shards, their schema, and what this gateway keeps of searches.
+    """Shards, their schema, moves of groups, and what this gateway keeps of searches.
     """
 
     @staticmethod
@@ -178,6 +414,222 @@ class AdminService:
             '/graphgate.v1.AdminService/ListShards',
             graphgate_dot_v1_dot_admin__service__pb2.ListShardsRequest.SerializeToString,
             graphgate_dot_v1_dot_admin__service__pb2.ListShardsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DescribeShard(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/graphgate.v1.AdminService/DescribeShard',
+            graphgate_dot_v1_dot_admin__service__pb2.DescribeShardRequest.SerializeToString,
+            graphgate_dot_v1_dot_admin__service__pb2.DescribeShardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddShard(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/graphgate.v1.AdminService/AddShard',
+            graphgate_dot_v1_dot_shard__pb2.AddShardRequest.SerializeToString,
+            graphgate_dot_v1_dot_shard__pb2.AddShardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateShard(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/graphgate.v1.AdminService/UpdateShard',
+            graphgate_dot_v1_dot_shard__pb2.UpdateShardRequest.SerializeToString,
+            graphgate_dot_v1_dot_shard__pb2.UpdateShardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DrainShard(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/graphgate.v1.AdminService/DrainShard',
+            graphgate_dot_v1_dot_shard__pb2.DrainShardRequest.SerializeToString,
+            graphgate_dot_v1_dot_shard__pb2.DrainShardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveShard(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/graphgate.v1.AdminService/RemoveShard',
+            graphgate_dot_v1_dot_shard__pb2.RemoveShardRequest.SerializeToString,
+            graphgate_dot_v1_dot_shard__pb2.RemoveShardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListShardHistory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/graphgate.v1.AdminService/ListShardHistory',
+            graphgate_dot_v1_dot_shard__pb2.ListShardHistoryRequest.SerializeToString,
+            graphgate_dot_v1_dot_shard__pb2.ListShardHistoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckCatalog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/graphgate.v1.AdminService/CheckCatalog',
+            graphgate_dot_v1_dot_catalog__pb2.CheckCatalogRequest.SerializeToString,
+            graphgate_dot_v1_dot_catalog__pb2.CheckCatalogResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RebuildCatalog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/graphgate.v1.AdminService/RebuildCatalog',
+            graphgate_dot_v1_dot_catalog__pb2.RebuildCatalogRequest.SerializeToString,
+            graphgate_dot_v1_dot_catalog__pb2.RebuildCatalogResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -313,6 +765,114 @@ class AdminService:
             '/graphgate.v1.AdminService/PreloadSearch',
             graphgate_dot_v1_dot_admin__service__pb2.PreloadSearchRequest.SerializeToString,
             graphgate_dot_v1_dot_admin__service__pb2.PreloadSearchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MoveGroup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/graphgate.v1.AdminService/MoveGroup',
+            graphgate_dot_v1_dot_move__pb2.MoveGroupRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReverseMove(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/graphgate.v1.AdminService/ReverseMove',
+            graphgate_dot_v1_dot_move__pb2.ReverseMoveRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FinishMove(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/graphgate.v1.AdminService/FinishMove',
+            graphgate_dot_v1_dot_move__pb2.FinishMoveRequest.SerializeToString,
+            graphgate_dot_v1_dot_move__pb2.FinishMoveResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VerifyGroup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/graphgate.v1.AdminService/VerifyGroup',
+            graphgate_dot_v1_dot_move__pb2.VerifyGroupRequest.SerializeToString,
+            graphgate_dot_v1_dot_move__pb2.VerifyGroupResponse.FromString,
             options,
             channel_credentials,
             insecure,

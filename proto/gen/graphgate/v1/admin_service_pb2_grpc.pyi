@@ -4,7 +4,11 @@ isort:skip_file
 What operators ask and command."""
 
 from collections import abc as _abc
+from google.longrunning import operations_pb2 as _operations_pb2
 from graphgate.v1 import admin_service_pb2 as _admin_service_pb2
+from graphgate.v1 import catalog_pb2 as _catalog_pb2
+from graphgate.v1 import move_pb2 as _move_pb2
+from graphgate.v1 import shard_pb2 as _shard_pb2
 from grpc import aio as _aio
 import abc as _abc_1
 import grpc as _grpc
@@ -27,7 +31,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AdminServiceStub:
-    """Shards, their schema, and what this gateway keeps of searches."""
+    """Shards, their schema, moves of groups, and what this gateway keeps of searches."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -35,6 +39,41 @@ class AdminServiceStub:
     def __new__(cls, channel: _aio.Channel) -> AdminServiceAsyncStub: ...
     ListShards: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.ListShardsRequest, _admin_service_pb2.ListShardsResponse]
     """Lists the shards with their health as this gateway sees it."""
+    DescribeShard: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.DescribeShardRequest, _admin_service_pb2.DescribeShardResponse]
+    """Describes one shard: its health, what it is used for, how far its drain is. Errors: INVALID_ARGUMENT, NOT_FOUND."""
+    AddShard: _grpc.UnaryUnaryMultiCallable[_shard_pb2.AddShardRequest, _shard_pb2.AddShardResponse]
+    """Makes an empty server a shard of this fleet, after examining engine, version, schema, clock and marker. Deletes
+    nothing. Adding again what is there changes nothing. The answer comes when this gateway reaches it; the others
+    follow within seconds, without a restart. Errors: INVALID_ARGUMENT, ALREADY_EXISTS (the id is or was in use),
+    FAILED_PRECONDITION (the server is not fit or not empty, belongs to another fleet, or its password is not in the
+    settings), UNAVAILABLE (no answer; the catalog is away; the root ring changes).
+    """
+    UpdateShard: _grpc.UnaryUnaryMultiCallable[_shard_pb2.UpdateShardRequest, _shard_pb2.UpdateShardResponse]
+    """Changes a shard's weight, zone, and whether it takes new groups. Moves nothing. Errors: INVALID_ARGUMENT,
+    NOT_FOUND, ABORTED (the map changed), FAILED_PRECONDITION (the shard was or is being removed), UNAVAILABLE
+    (catalog away).
+    """
+    DrainShard: _grpc.UnaryUnaryMultiCallable[_shard_pb2.DrainShardRequest, _shard_pb2.DrainShardResponse]
+    """Moves everything away from a shard, in the background, by any gateway; DescribeShard tells what is left. A member
+    of the root ring is released from it first. UpdateShard with cordoned = false ends it. Errors: INVALID_ARGUMENT,
+    NOT_FOUND, ABORTED (the map changed), FAILED_PRECONDITION (no other shard takes groups; it was removed),
+    UNAVAILABLE (catalog away).
+    """
+    RemoveShard: _grpc.UnaryUnaryMultiCallable[_shard_pb2.RemoveShardRequest, _shard_pb2.RemoveShardResponse]
+    """Removes a drained shard for ever; its id is never given out again. Every other shard is asked whether it leads
+    there. Errors: INVALID_ARGUMENT, NOT_FOUND, ABORTED (the map changed), FAILED_PRECONDITION (it is not DRAINING,
+    owns groups, keeps rows for a reverse move or homes registers), UNAVAILABLE (a shard or the catalog is away).
+    """
+    ListShardHistory: _grpc.UnaryUnaryMultiCallable[_shard_pb2.ListShardHistoryRequest, _shard_pb2.ListShardHistoryResponse]
+    """Lists who changed which shard when; some 10,000 changes are kept. Errors: INVALID_ARGUMENT, UNAVAILABLE."""
+    CheckCatalog: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.CheckCatalogRequest, _catalog_pb2.CheckCatalogResponse]
+    """Compares the catalog's records and the fences of all shards, and reports every conflict. Reads all fences: about a
+    second per 10,000 groups. Errors: INVALID_ARGUMENT, UNAVAILABLE (catalog away).
+    """
+    RebuildCatalog: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.RebuildCatalogRequest, _catalog_pb2.RebuildCatalogResponse]
+    """Writes the catalog's placement records anew from the fences; never changes a fence. A record with a higher epoch
+    stays. Errors: as CheckCatalog.
+    """
     DescribeSchema: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.DescribeSchemaRequest, _admin_service_pb2.DescribeSchemaResponse]
     """Compares the indexes and constraints of shards with what graphgate needs."""
     EnsureSchema: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.EnsureSchemaRequest, _admin_service_pb2.EnsureSchemaResponse]
@@ -51,14 +90,76 @@ class AdminServiceStub:
     """Does a search so that its answer is kept at this gateway before anybody asks for it, in place of one that
     is kept already. Errors: those of SearchService.Search.
     """
+    MoveGroup: _grpc.UnaryUnaryMultiCallable[_move_pb2.MoveGroupRequest, _operations_pb2.Operation]
+    """Moves a group to another shard or container while it is used. The operation is done when the target owns
+    the group, or the move was given up; its metadata is a MoveProgress, its response a MoveResult. It goes on
+    whatever becomes of the caller or the gateway; google.longrunning.Operations follows and cancels it. Errors:
+    INVALID_ARGUMENT, NOT_FOUND (group or shard unknown), FAILED_PRECONDITION (the group is being moved, is there
+    already, the shard takes no groups, or the request_id was used for another move), UNAVAILABLE (the catalog is
+    away, or the shard has not built its indexes yet). Of more moves than may run at once some wait, PLANNED.
+    buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+    buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+    """
+    ReverseMove: _grpc.UnaryUnaryMultiCallable[_move_pb2.ReverseMoveRequest, _operations_pb2.Operation]
+    """Moves a group back to where a move took it from. While that shard keeps its copy only what is newer is copied.
+    The operation is a move's, as MoveGroup's. Errors: INVALID_ARGUMENT, NOT_FOUND (move unknown),
+    FAILED_PRECONDITION (the move was given up or is not done yet, its reverse window is over, or the group has
+    been moved since).
+    buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+    buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+    """
+    FinishMove: _grpc.UnaryUnaryMultiCallable[_move_pb2.FinishMoveRequest, _move_pb2.FinishMoveResponse]
+    """Ends the reverse window of a move now: the source's copy is deleted, in the background. Idempotent. Errors:
+    INVALID_ARGUMENT, NOT_FOUND (move unknown), FAILED_PRECONDITION (the owner has not changed).
+    """
+    VerifyGroup: _grpc.UnaryUnaryMultiCallable[_move_pb2.VerifyGroupRequest, _move_pb2.VerifyGroupResponse]
+    """Compares two copies of a group, or two groups, by digests of buckets of rows; reads only buckets that differ.
+    Takes a second per some 10,000 rows: give a large group a deadline to fit. Errors: INVALID_ARGUMENT,
+    NOT_FOUND (group or shard unknown), FAILED_PRECONDITION (there is no copy at that place).
+    """
 
 @_typing.type_check_only
 class AdminServiceAsyncStub(AdminServiceStub):
-    """Shards, their schema, and what this gateway keeps of searches."""
+    """Shards, their schema, moves of groups, and what this gateway keeps of searches."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListShards: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.ListShardsRequest, _admin_service_pb2.ListShardsResponse]  # type: ignore[assignment]
     """Lists the shards with their health as this gateway sees it."""
+    DescribeShard: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.DescribeShardRequest, _admin_service_pb2.DescribeShardResponse]  # type: ignore[assignment]
+    """Describes one shard: its health, what it is used for, how far its drain is. Errors: INVALID_ARGUMENT, NOT_FOUND."""
+    AddShard: _aio.UnaryUnaryMultiCallable[_shard_pb2.AddShardRequest, _shard_pb2.AddShardResponse]  # type: ignore[assignment]
+    """Makes an empty server a shard of this fleet, after examining engine, version, schema, clock and marker. Deletes
+    nothing. Adding again what is there changes nothing. The answer comes when this gateway reaches it; the others
+    follow within seconds, without a restart. Errors: INVALID_ARGUMENT, ALREADY_EXISTS (the id is or was in use),
+    FAILED_PRECONDITION (the server is not fit or not empty, belongs to another fleet, or its password is not in the
+    settings), UNAVAILABLE (no answer; the catalog is away; the root ring changes).
+    """
+    UpdateShard: _aio.UnaryUnaryMultiCallable[_shard_pb2.UpdateShardRequest, _shard_pb2.UpdateShardResponse]  # type: ignore[assignment]
+    """Changes a shard's weight, zone, and whether it takes new groups. Moves nothing. Errors: INVALID_ARGUMENT,
+    NOT_FOUND, ABORTED (the map changed), FAILED_PRECONDITION (the shard was or is being removed), UNAVAILABLE
+    (catalog away).
+    """
+    DrainShard: _aio.UnaryUnaryMultiCallable[_shard_pb2.DrainShardRequest, _shard_pb2.DrainShardResponse]  # type: ignore[assignment]
+    """Moves everything away from a shard, in the background, by any gateway; DescribeShard tells what is left. A member
+    of the root ring is released from it first. UpdateShard with cordoned = false ends it. Errors: INVALID_ARGUMENT,
+    NOT_FOUND, ABORTED (the map changed), FAILED_PRECONDITION (no other shard takes groups; it was removed),
+    UNAVAILABLE (catalog away).
+    """
+    RemoveShard: _aio.UnaryUnaryMultiCallable[_shard_pb2.RemoveShardRequest, _shard_pb2.RemoveShardResponse]  # type: ignore[assignment]
+    """Removes a drained shard for ever; its id is never given out again. Every other shard is asked whether it leads
+    there. Errors: INVALID_ARGUMENT, NOT_FOUND, ABORTED (the map changed), FAILED_PRECONDITION (it is not DRAINING,
+    owns groups, keeps rows for a reverse move or homes registers), UNAVAILABLE (a shard or the catalog is away).
+    """
+    ListShardHistory: _aio.UnaryUnaryMultiCallable[_shard_pb2.ListShardHistoryRequest, _shard_pb2.ListShardHistoryResponse]  # type: ignore[assignment]
+    """Lists who changed which shard when; some 10,000 changes are kept. Errors: INVALID_ARGUMENT, UNAVAILABLE."""
+    CheckCatalog: _aio.UnaryUnaryMultiCallable[_catalog_pb2.CheckCatalogRequest, _catalog_pb2.CheckCatalogResponse]  # type: ignore[assignment]
+    """Compares the catalog's records and the fences of all shards, and reports every conflict. Reads all fences: about a
+    second per 10,000 groups. Errors: INVALID_ARGUMENT, UNAVAILABLE (catalog away).
+    """
+    RebuildCatalog: _aio.UnaryUnaryMultiCallable[_catalog_pb2.RebuildCatalogRequest, _catalog_pb2.RebuildCatalogResponse]  # type: ignore[assignment]
+    """Writes the catalog's placement records anew from the fences; never changes a fence. A record with a higher epoch
+    stays. Errors: as CheckCatalog.
+    """
     DescribeSchema: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.DescribeSchemaRequest, _admin_service_pb2.DescribeSchemaResponse]  # type: ignore[assignment]
     """Compares the indexes and constraints of shards with what graphgate needs."""
     EnsureSchema: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.EnsureSchemaRequest, _admin_service_pb2.EnsureSchemaResponse]  # type: ignore[assignment]
@@ -75,9 +176,36 @@ class AdminServiceAsyncStub(AdminServiceStub):
     """Does a search so that its answer is kept at this gateway before anybody asks for it, in place of one that
     is kept already. Errors: those of SearchService.Search.
     """
+    MoveGroup: _aio.UnaryUnaryMultiCallable[_move_pb2.MoveGroupRequest, _operations_pb2.Operation]  # type: ignore[assignment]
+    """Moves a group to another shard or container while it is used. The operation is done when the target owns
+    the group, or the move was given up; its metadata is a MoveProgress, its response a MoveResult. It goes on
+    whatever becomes of the caller or the gateway; google.longrunning.Operations follows and cancels it. Errors:
+    INVALID_ARGUMENT, NOT_FOUND (group or shard unknown), FAILED_PRECONDITION (the group is being moved, is there
+    already, the shard takes no groups, or the request_id was used for another move), UNAVAILABLE (the catalog is
+    away, or the shard has not built its indexes yet). Of more moves than may run at once some wait, PLANNED.
+    buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+    buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+    """
+    ReverseMove: _aio.UnaryUnaryMultiCallable[_move_pb2.ReverseMoveRequest, _operations_pb2.Operation]  # type: ignore[assignment]
+    """Moves a group back to where a move took it from. While that shard keeps its copy only what is newer is copied.
+    The operation is a move's, as MoveGroup's. Errors: INVALID_ARGUMENT, NOT_FOUND (move unknown),
+    FAILED_PRECONDITION (the move was given up or is not done yet, its reverse window is over, or the group has
+    been moved since).
+    buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+    buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+    """
+    FinishMove: _aio.UnaryUnaryMultiCallable[_move_pb2.FinishMoveRequest, _move_pb2.FinishMoveResponse]  # type: ignore[assignment]
+    """Ends the reverse window of a move now: the source's copy is deleted, in the background. Idempotent. Errors:
+    INVALID_ARGUMENT, NOT_FOUND (move unknown), FAILED_PRECONDITION (the owner has not changed).
+    """
+    VerifyGroup: _aio.UnaryUnaryMultiCallable[_move_pb2.VerifyGroupRequest, _move_pb2.VerifyGroupResponse]  # type: ignore[assignment]
+    """Compares two copies of a group, or two groups, by digests of buckets of rows; reads only buckets that differ.
+    Takes a second per some 10,000 rows: give a large group a deadline to fit. Errors: INVALID_ARGUMENT,
+    NOT_FOUND (group or shard unknown), FAILED_PRECONDITION (there is no copy at that place).
+    """
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Shards, their schema, and what this gateway keeps of searches."""
+    """Shards, their schema, moves of groups, and what this gateway keeps of searches."""
 
     @_abc_1.abstractmethod
     def ListShards(
@@ -86,6 +214,89 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_service_pb2.ListShardsResponse, _abc.Awaitable[_admin_service_pb2.ListShardsResponse]]:
         """Lists the shards with their health as this gateway sees it."""
+
+    @_abc_1.abstractmethod
+    def DescribeShard(
+        self,
+        request: _admin_service_pb2.DescribeShardRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.DescribeShardResponse, _abc.Awaitable[_admin_service_pb2.DescribeShardResponse]]:
+        """Describes one shard: its health, what it is used for, how far its drain is. Errors: INVALID_ARGUMENT, NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def AddShard(
+        self,
+        request: _shard_pb2.AddShardRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_shard_pb2.AddShardResponse, _abc.Awaitable[_shard_pb2.AddShardResponse]]:
+        """Makes an empty server a shard of this fleet, after examining engine, version, schema, clock and marker. Deletes
+        nothing. Adding again what is there changes nothing. The answer comes when this gateway reaches it; the others
+        follow within seconds, without a restart. Errors: INVALID_ARGUMENT, ALREADY_EXISTS (the id is or was in use),
+        FAILED_PRECONDITION (the server is not fit or not empty, belongs to another fleet, or its password is not in the
+        settings), UNAVAILABLE (no answer; the catalog is away; the root ring changes).
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateShard(
+        self,
+        request: _shard_pb2.UpdateShardRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_shard_pb2.UpdateShardResponse, _abc.Awaitable[_shard_pb2.UpdateShardResponse]]:
+        """Changes a shard's weight, zone, and whether it takes new groups. Moves nothing. Errors: INVALID_ARGUMENT,
+        NOT_FOUND, ABORTED (the map changed), FAILED_PRECONDITION (the shard was or is being removed), UNAVAILABLE
+        (catalog away).
+        """
+
+    @_abc_1.abstractmethod
+    def DrainShard(
+        self,
+        request: _shard_pb2.DrainShardRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_shard_pb2.DrainShardResponse, _abc.Awaitable[_shard_pb2.DrainShardResponse]]:
+        """Moves everything away from a shard, in the background, by any gateway; DescribeShard tells what is left. A member
+        of the root ring is released from it first. UpdateShard with cordoned = false ends it. Errors: INVALID_ARGUMENT,
+        NOT_FOUND, ABORTED (the map changed), FAILED_PRECONDITION (no other shard takes groups; it was removed),
+        UNAVAILABLE (catalog away).
+        """
+
+    @_abc_1.abstractmethod
+    def RemoveShard(
+        self,
+        request: _shard_pb2.RemoveShardRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_shard_pb2.RemoveShardResponse, _abc.Awaitable[_shard_pb2.RemoveShardResponse]]:
+        """Removes a drained shard for ever; its id is never given out again. Every other shard is asked whether it leads
+        there. Errors: INVALID_ARGUMENT, NOT_FOUND, ABORTED (the map changed), FAILED_PRECONDITION (it is not DRAINING,
+        owns groups, keeps rows for a reverse move or homes registers), UNAVAILABLE (a shard or the catalog is away).
+        """
+
+    @_abc_1.abstractmethod
+    def ListShardHistory(
+        self,
+        request: _shard_pb2.ListShardHistoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_shard_pb2.ListShardHistoryResponse, _abc.Awaitable[_shard_pb2.ListShardHistoryResponse]]:
+        """Lists who changed which shard when; some 10,000 changes are kept. Errors: INVALID_ARGUMENT, UNAVAILABLE."""
+
+    @_abc_1.abstractmethod
+    def CheckCatalog(
+        self,
+        request: _catalog_pb2.CheckCatalogRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_pb2.CheckCatalogResponse, _abc.Awaitable[_catalog_pb2.CheckCatalogResponse]]:
+        """Compares the catalog's records and the fences of all shards, and reports every conflict. Reads all fences: about a
+        second per 10,000 groups. Errors: INVALID_ARGUMENT, UNAVAILABLE (catalog away).
+        """
+
+    @_abc_1.abstractmethod
+    def RebuildCatalog(
+        self,
+        request: _catalog_pb2.RebuildCatalogRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_pb2.RebuildCatalogResponse, _abc.Awaitable[_catalog_pb2.RebuildCatalogResponse]]:
+        """Writes the catalog's placement records anew from the fences; never changes a fence. A record with a higher epoch
+        stays. Errors: as CheckCatalog.
+        """
 
     @_abc_1.abstractmethod
     def DescribeSchema(
@@ -131,6 +342,57 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_service_pb2.PreloadSearchResponse, _abc.Awaitable[_admin_service_pb2.PreloadSearchResponse]]:
         """Does a search so that its answer is kept at this gateway before anybody asks for it, in place of one that
         is kept already. Errors: those of SearchService.Search.
+        """
+
+    @_abc_1.abstractmethod
+    def MoveGroup(
+        self,
+        request: _move_pb2.MoveGroupRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operations_pb2.Operation, _abc.Awaitable[_operations_pb2.Operation]]:
+        """Moves a group to another shard or container while it is used. The operation is done when the target owns
+        the group, or the move was given up; its metadata is a MoveProgress, its response a MoveResult. It goes on
+        whatever becomes of the caller or the gateway; google.longrunning.Operations follows and cancels it. Errors:
+        INVALID_ARGUMENT, NOT_FOUND (group or shard unknown), FAILED_PRECONDITION (the group is being moved, is there
+        already, the shard takes no groups, or the request_id was used for another move), UNAVAILABLE (the catalog is
+        away, or the shard has not built its indexes yet). Of more moves than may run at once some wait, PLANNED.
+        buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+        buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+        """
+
+    @_abc_1.abstractmethod
+    def ReverseMove(
+        self,
+        request: _move_pb2.ReverseMoveRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operations_pb2.Operation, _abc.Awaitable[_operations_pb2.Operation]]:
+        """Moves a group back to where a move took it from. While that shard keeps its copy only what is newer is copied.
+        The operation is a move's, as MoveGroup's. Errors: INVALID_ARGUMENT, NOT_FOUND (move unknown),
+        FAILED_PRECONDITION (the move was given up or is not done yet, its reverse window is over, or the group has
+        been moved since).
+        buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+        buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+        """
+
+    @_abc_1.abstractmethod
+    def FinishMove(
+        self,
+        request: _move_pb2.FinishMoveRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_move_pb2.FinishMoveResponse, _abc.Awaitable[_move_pb2.FinishMoveResponse]]:
+        """Ends the reverse window of a move now: the source's copy is deleted, in the background. Idempotent. Errors:
+        INVALID_ARGUMENT, NOT_FOUND (move unknown), FAILED_PRECONDITION (the owner has not changed).
+        """
+
+    @_abc_1.abstractmethod
+    def VerifyGroup(
+        self,
+        request: _move_pb2.VerifyGroupRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_move_pb2.VerifyGroupResponse, _abc.Awaitable[_move_pb2.VerifyGroupResponse]]:
+        """Compares two copies of a group, or two groups, by digests of buckets of rows; reads only buckets that differ.
+        Takes a second per some 10,000 rows: give a large group a deadline to fit. Errors: INVALID_ARGUMENT,
+        NOT_FOUND (group or shard unknown), FAILED_PRECONDITION (there is no copy at that place).
         """
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

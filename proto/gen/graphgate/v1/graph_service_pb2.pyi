@@ -816,3 +816,81 @@ class FindPathsResponse(_message.Message):
     paths_left_out: int
     version: int
     def __init__(self, paths: _Optional[_Iterable[_Union[GraphPath, _Mapping]]] = ..., entities: _Optional[_Iterable[_Union[_graph_pb2.Entity, _Mapping]]] = ..., facts: _Optional[_Iterable[_Union[_graph_pb2.Fact, _Mapping]]] = ..., complete: _Optional[bool] = ..., paths_left_out: _Optional[int] = ..., version: _Optional[int] = ...) -> None: ...
+
+class WatchRequest(_message.Message):
+    __slots__ = ("group_id", "after_version", "with_embedding")
+    GROUP_ID_FIELD_NUMBER: _ClassVar[int]
+    AFTER_VERSION_FIELD_NUMBER: _ClassVar[int]
+    WITH_EMBEDDING_FIELD_NUMBER: _ClassVar[int]
+    group_id: str
+    after_version: int
+    with_embedding: bool
+    def __init__(self, group_id: _Optional[str] = ..., after_version: _Optional[int] = ..., with_embedding: _Optional[bool] = ...) -> None: ...
+
+class DeletedRow(_message.Message):
+    __slots__ = ("kind", "uuid", "version")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    UUID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    kind: _graph_pb2.RowKind
+    uuid: str
+    version: int
+    def __init__(self, kind: _Optional[_Union[_graph_pb2.RowKind, str]] = ..., uuid: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
+
+class EpisodeLink(_message.Message):
+    __slots__ = ("uuid", "episode_uuid", "next_episode_uuid", "saga_uuid", "created_at", "version")
+    UUID_FIELD_NUMBER: _ClassVar[int]
+    EPISODE_UUID_FIELD_NUMBER: _ClassVar[int]
+    NEXT_EPISODE_UUID_FIELD_NUMBER: _ClassVar[int]
+    SAGA_UUID_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    uuid: str
+    episode_uuid: str
+    next_episode_uuid: str
+    saga_uuid: str
+    created_at: _timestamp_pb2.Timestamp
+    version: int
+    def __init__(self, uuid: _Optional[str] = ..., episode_uuid: _Optional[str] = ..., next_episode_uuid: _Optional[str] = ..., saga_uuid: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., version: _Optional[int] = ...) -> None: ...
+
+class SagaPlace(_message.Message):
+    __slots__ = ("uuid", "saga_uuid", "episode_uuid", "created_at", "version")
+    UUID_FIELD_NUMBER: _ClassVar[int]
+    SAGA_UUID_FIELD_NUMBER: _ClassVar[int]
+    EPISODE_UUID_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    uuid: str
+    saga_uuid: str
+    episode_uuid: str
+    created_at: _timestamp_pb2.Timestamp
+    version: int
+    def __init__(self, uuid: _Optional[str] = ..., saga_uuid: _Optional[str] = ..., episode_uuid: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., version: _Optional[int] = ...) -> None: ...
+
+class WatchResponse(_message.Message):
+    __slots__ = ("entities", "facts", "episodes", "mentions", "communities", "memberships", "sagas", "saga_places", "episode_links", "deleted", "position", "group_version")
+    ENTITIES_FIELD_NUMBER: _ClassVar[int]
+    FACTS_FIELD_NUMBER: _ClassVar[int]
+    EPISODES_FIELD_NUMBER: _ClassVar[int]
+    MENTIONS_FIELD_NUMBER: _ClassVar[int]
+    COMMUNITIES_FIELD_NUMBER: _ClassVar[int]
+    MEMBERSHIPS_FIELD_NUMBER: _ClassVar[int]
+    SAGAS_FIELD_NUMBER: _ClassVar[int]
+    SAGA_PLACES_FIELD_NUMBER: _ClassVar[int]
+    EPISODE_LINKS_FIELD_NUMBER: _ClassVar[int]
+    DELETED_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    GROUP_VERSION_FIELD_NUMBER: _ClassVar[int]
+    entities: _containers.RepeatedCompositeFieldContainer[_graph_pb2.Entity]
+    facts: _containers.RepeatedCompositeFieldContainer[_graph_pb2.Fact]
+    episodes: _containers.RepeatedCompositeFieldContainer[_graph_pb2.Episode]
+    mentions: _containers.RepeatedCompositeFieldContainer[_graph_pb2.Mention]
+    communities: _containers.RepeatedCompositeFieldContainer[_graph_pb2.Community]
+    memberships: _containers.RepeatedCompositeFieldContainer[_graph_pb2.Membership]
+    sagas: _containers.RepeatedCompositeFieldContainer[_graph_pb2.Saga]
+    saga_places: _containers.RepeatedCompositeFieldContainer[SagaPlace]
+    episode_links: _containers.RepeatedCompositeFieldContainer[EpisodeLink]
+    deleted: _containers.RepeatedCompositeFieldContainer[DeletedRow]
+    position: int
+    group_version: int
+    def __init__(self, entities: _Optional[_Iterable[_Union[_graph_pb2.Entity, _Mapping]]] = ..., facts: _Optional[_Iterable[_Union[_graph_pb2.Fact, _Mapping]]] = ..., episodes: _Optional[_Iterable[_Union[_graph_pb2.Episode, _Mapping]]] = ..., mentions: _Optional[_Iterable[_Union[_graph_pb2.Mention, _Mapping]]] = ..., communities: _Optional[_Iterable[_Union[_graph_pb2.Community, _Mapping]]] = ..., memberships: _Optional[_Iterable[_Union[_graph_pb2.Membership, _Mapping]]] = ..., sagas: _Optional[_Iterable[_Union[_graph_pb2.Saga, _Mapping]]] = ..., saga_places: _Optional[_Iterable[_Union[SagaPlace, _Mapping]]] = ..., episode_links: _Optional[_Iterable[_Union[EpisodeLink, _Mapping]]] = ..., deleted: _Optional[_Iterable[_Union[DeletedRow, _Mapping]]] = ..., position: _Optional[int] = ..., group_version: _Optional[int] = ...) -> None: ...

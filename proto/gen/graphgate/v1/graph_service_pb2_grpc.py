@@ -180,6 +180,11 @@ class GraphServiceStub:
                 request_serializer=graphgate_dot_v1_dot_graph__service__pb2.FindPathsRequest.SerializeToString,
                 response_deserializer=graphgate_dot_v1_dot_graph__service__pb2.FindPathsResponse.FromString,
                 _registered_method=True)
+        self.Watch = channel.unary_stream(
+                '/graphgate.v1.GraphService/Watch',
+                request_serializer=graphgate_dot_v1_dot_graph__service__pb2.WatchRequest.SerializeToString,
+                response_deserializer=graphgate_dot_v1_dot_graph__service__pb2.WatchResponse.FromString,
+                _registered_method=True)
 
 
 class GraphServiceServicer:
@@ -402,6 +407,21 @@ class GraphServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Watch(self, request, context):
+        """Follows a group: what has changed since a version, then what changes, until the caller ends the call; also
+        while the group is moved to another shard. It has no default deadline. Of a row the latest state is sent and
+        not every step: a row that was written twice between two looks comes once. Looks come every 0.1 s while the
+        group changes, every second while it rests, and at once after a write through the same gateway. Errors:
+        NOT_FOUND (group unknown), OUT_OF_RANGE (reason CHANGES_PRUNED: deletions after after_version may be
+        forgotten, the metadata prune_floor tells up to which version: start anew from 0; reason
+        VERSION_AHEAD: the group has not reached after_version, its shard may serve an older copy),
+        RESOURCE_EXHAUSTED (the gateway serves as many watches as it may), UNAVAILABLE (the gateway stops, or the
+        shard was away for 30 s: watch again from the last position).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_GraphServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -549,6 +569,11 @@ def add_GraphServiceServicer_to_server(servicer, server):
                     servicer.FindPaths,
                     request_deserializer=graphgate_dot_v1_dot_graph__service__pb2.FindPathsRequest.FromString,
                     response_serializer=graphgate_dot_v1_dot_graph__service__pb2.FindPathsResponse.SerializeToString,
+            ),
+            'Watch': grpc.unary_stream_rpc_method_handler(
+                    servicer.Watch,
+                    request_deserializer=graphgate_dot_v1_dot_graph__service__pb2.WatchRequest.FromString,
+                    response_serializer=graphgate_dot_v1_dot_graph__service__pb2.WatchResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1335,6 +1360,33 @@ class GraphService:
             '/graphgate.v1.GraphService/FindPaths',
             graphgate_dot_v1_dot_graph__service__pb2.FindPathsRequest.SerializeToString,
             graphgate_dot_v1_dot_graph__service__pb2.FindPathsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Watch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/graphgate.v1.GraphService/Watch',
+            graphgate_dot_v1_dot_graph__service__pb2.WatchRequest.SerializeToString,
+            graphgate_dot_v1_dot_graph__service__pb2.WatchResponse.FromString,
             options,
             channel_credentials,
             insecure,

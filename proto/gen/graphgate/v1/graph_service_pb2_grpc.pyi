@@ -118,6 +118,17 @@ class GraphServiceStub:
     """Finds the shortest paths between two entities over facts, in either direction of each. Errors:
     NOT_FOUND (group or one of the entities unknown).
     """
+    Watch: _grpc.UnaryStreamMultiCallable[_graph_service_pb2.WatchRequest, _graph_service_pb2.WatchResponse]
+    """Follows a group: what has changed since a version, then what changes, until the caller ends the call; also
+    while the group is moved to another shard. It has no default deadline. Of a row the latest state is sent and
+    not every step: a row that was written twice between two looks comes once. Looks come every 0.1 s while the
+    group changes, every second while it rests, and at once after a write through the same gateway. Errors:
+    NOT_FOUND (group unknown), OUT_OF_RANGE (reason CHANGES_PRUNED: deletions after after_version may be
+    forgotten, the metadata prune_floor tells up to which version: start anew from 0; reason
+    VERSION_AHEAD: the group has not reached after_version, its shard may serve an older copy),
+    RESOURCE_EXHAUSTED (the gateway serves as many watches as it may), UNAVAILABLE (the gateway stops, or the
+    shard was away for 30 s: watch again from the last position).
+    """
 
 @_typing.type_check_only
 class GraphServiceAsyncStub(GraphServiceStub):
@@ -203,6 +214,17 @@ class GraphServiceAsyncStub(GraphServiceStub):
     FindPaths: _aio.UnaryUnaryMultiCallable[_graph_service_pb2.FindPathsRequest, _graph_service_pb2.FindPathsResponse]  # type: ignore[assignment]
     """Finds the shortest paths between two entities over facts, in either direction of each. Errors:
     NOT_FOUND (group or one of the entities unknown).
+    """
+    Watch: _aio.UnaryStreamMultiCallable[_graph_service_pb2.WatchRequest, _graph_service_pb2.WatchResponse]  # type: ignore[assignment]
+    """Follows a group: what has changed since a version, then what changes, until the caller ends the call; also
+    while the group is moved to another shard. It has no default deadline. Of a row the latest state is sent and
+    not every step: a row that was written twice between two looks comes once. Looks come every 0.1 s while the
+    group changes, every second while it rests, and at once after a write through the same gateway. Errors:
+    NOT_FOUND (group unknown), OUT_OF_RANGE (reason CHANGES_PRUNED: deletions after after_version may be
+    forgotten, the metadata prune_floor tells up to which version: start anew from 0; reason
+    VERSION_AHEAD: the group has not reached after_version, its shard may serve an older copy),
+    RESOURCE_EXHAUSTED (the gateway serves as many watches as it may), UNAVAILABLE (the gateway stops, or the
+    shard was away for 30 s: watch again from the last position).
     """
 
 class GraphServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -460,6 +482,23 @@ class GraphServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_graph_service_pb2.FindPathsResponse, _abc.Awaitable[_graph_service_pb2.FindPathsResponse]]:
         """Finds the shortest paths between two entities over facts, in either direction of each. Errors:
         NOT_FOUND (group or one of the entities unknown).
+        """
+
+    @_abc_1.abstractmethod
+    def Watch(
+        self,
+        request: _graph_service_pb2.WatchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_graph_service_pb2.WatchResponse], _abc.AsyncIterator[_graph_service_pb2.WatchResponse]]:
+        """Follows a group: what has changed since a version, then what changes, until the caller ends the call; also
+        while the group is moved to another shard. It has no default deadline. Of a row the latest state is sent and
+        not every step: a row that was written twice between two looks comes once. Looks come every 0.1 s while the
+        group changes, every second while it rests, and at once after a write through the same gateway. Errors:
+        NOT_FOUND (group unknown), OUT_OF_RANGE (reason CHANGES_PRUNED: deletions after after_version may be
+        forgotten, the metadata prune_floor tells up to which version: start anew from 0; reason
+        VERSION_AHEAD: the group has not reached after_version, its shard may serve an older copy),
+        RESOURCE_EXHAUSTED (the gateway serves as many watches as it may), UNAVAILABLE (the gateway stops, or the
+        shard was away for 30 s: watch again from the last position).
         """
 
 def add_GraphServiceServicer_to_server(servicer: GraphServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

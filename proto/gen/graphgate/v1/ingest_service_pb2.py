@@ -22,26 +22,87 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from graphgate.v1 import graph_pb2 as graphgate_dot_v1_dot_graph__pb2
 from graphgate.v1 import graph_service_pb2 as graphgate_dot_v1_dot_graph__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!graphgate/v1/ingest_service.proto\x12\x0cgraphgate.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18graphgate/v1/graph.proto\x1a graphgate/v1/graph_service.proto\"\xeb\x02\n\x11\x41\x64\x64\x45pisodeRequest\x12\x10\n\x08group_id\x18\x01 \x01(\t\x12&\n\x07\x65pisode\x18\x02 \x01(\x0b\x32\x15.graphgate.v1.Episode\x12*\n\x04mode\x18\x03 \x01(\x0e\x32\x1c.graphgate.v1.ExtractionMode\x12&\n\x08\x65ntities\x18\x04 \x03(\x0b\x32\x14.graphgate.v1.Entity\x12!\n\x05\x66\x61\x63ts\x18\x05 \x03(\x0b\x32\x12.graphgate.v1.Fact\x12\x1e\n\x16mentioned_entity_uuids\x18\x06 \x03(\t\x12\x12\n\nrequest_id\x18\x07 \x01(\t\x12\x17\n\nif_version\x18\x08 \x01(\x03H\x00\x88\x01\x01\x12\x17\n\x0f\x65mbedding_model\x18\t \x01(\t\x12\x11\n\tsaga_uuid\x18\n \x01(\t\x12\x1d\n\x15previous_episode_uuid\x18\x0b \x01(\tB\r\n\x0b_if_version\"\xd1\x01\n\x12\x41\x64\x64\x45pisodeResponse\x12\x14\n\x0c\x65pisode_uuid\x18\x01 \x01(\t\x12)\n\x05state\x18\x02 \x01(\x0e\x32\x1a.graphgate.v1.EpisodeState\x12%\n\x04rows\x18\x03 \x03(\x0b\x32\x17.graphgate.v1.RowResult\x12\x0f\n\x07version\x18\x04 \x01(\x03\x12.\n\nwritten_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x06 \x01(\t*i\n\x0e\x45xtractionMode\x12\x1f\n\x1b\x45XTRACTION_MODE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x45XTRACTION_MODE_NONE\x10\x01\x12\x1c\n\x18\x45XTRACTION_MODE_PROVIDED\x10\x02*H\n\x0c\x45pisodeState\x12\x1d\n\x19\x45PISODE_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x45PISODE_STATE_APPLIED\x10\x01\x32`\n\rIngestService\x12O\n\nAddEpisode\x12\x1f.graphgate.v1.AddEpisodeRequest\x1a .graphgate.v1.AddEpisodeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!graphgate/v1/ingest_service.proto\x12\x0cgraphgate.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18graphgate/v1/graph.proto\x1a graphgate/v1/graph_service.proto\"Y\n\tTypeField\x12\x0c\n\x04name\x18\x01 \x01(\t\x12)\n\x04kind\x18\x02 \x01(\x0e\x32\x1b.graphgate.v1.TypeFieldKind\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\"X\n\nCustomType\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\'\n\x06\x66ields\x18\x03 \x03(\x0b\x32\x17.graphgate.v1.TypeField\"L\n\x0cTypeMapEntry\x12\x13\n\x0bsource_type\x18\x01 \x01(\t\x12\x13\n\x0btarget_type\x18\x02 \x01(\t\x12\x12\n\nfact_types\x18\x03 \x03(\t\"\x8e\x02\n\x11\x45xtractionOptions\x12.\n\x0c\x65ntity_types\x18\x01 \x03(\x0b\x32\x18.graphgate.v1.CustomType\x12,\n\nfact_types\x18\x02 \x03(\x0b\x32\x18.graphgate.v1.CustomType\x12\x1d\n\x15\x65xcluded_entity_types\x18\x03 \x03(\t\x12,\n\x08type_map\x18\x04 \x03(\x0b\x32\x1a.graphgate.v1.TypeMapEntry\x12\x14\n\x0cinstructions\x18\x05 \x01(\t\x12\x18\n\x10reflexion_passes\x18\x06 \x01(\x05\x12\x1e\n\x16previous_episode_uuids\x18\x07 \x03(\t\"\xc1\x03\n\x11\x41\x64\x64\x45pisodeRequest\x12\x10\n\x08group_id\x18\x01 \x01(\t\x12&\n\x07\x65pisode\x18\x02 \x01(\x0b\x32\x15.graphgate.v1.Episode\x12*\n\x04mode\x18\x03 \x01(\x0e\x32\x1c.graphgate.v1.ExtractionMode\x12&\n\x08\x65ntities\x18\x04 \x03(\x0b\x32\x14.graphgate.v1.Entity\x12!\n\x05\x66\x61\x63ts\x18\x05 \x03(\x0b\x32\x12.graphgate.v1.Fact\x12\x1e\n\x16mentioned_entity_uuids\x18\x06 \x03(\t\x12\x12\n\nrequest_id\x18\x07 \x01(\t\x12\x17\n\nif_version\x18\x08 \x01(\x03H\x00\x88\x01\x01\x12\x17\n\x0f\x65mbedding_model\x18\t \x01(\t\x12\x11\n\tsaga_uuid\x18\n \x01(\t\x12\x1d\n\x15previous_episode_uuid\x18\x0b \x01(\t\x12\x33\n\nextraction\x18\x0c \x01(\x0b\x32\x1f.graphgate.v1.ExtractionOptions\x12\x0c\n\x04wait\x18\r \x01(\x08\x12\x11\n\tsaga_name\x18\x0e \x01(\tB\r\n\x0b_if_version\"\x87\x01\n\rEpisodeCounts\x12\x18\n\x10\x65ntities_created\x18\x01 \x01(\x05\x12\x17\n\x0f\x65ntities_joined\x18\x02 \x01(\x05\x12\x15\n\rfacts_created\x18\x03 \x01(\x05\x12\x16\n\x0e\x66\x61\x63ts_repeated\x18\x04 \x01(\x05\x12\x14\n\x0c\x66\x61\x63ts_closed\x18\x05 \x01(\x05\"y\n\x0c\x45pisodeUsage\x12\x16\n\x0emodel_requests\x18\x01 \x01(\x05\x12\x14\n\x0cinput_tokens\x18\x02 \x01(\x03\x12\x15\n\routput_tokens\x18\x03 \x01(\x03\x12\x10\n\x08\x63ost_usd\x18\x04 \x01(\x01\x12\x12\n\ncache_hits\x18\x05 \x01(\x05\"\xc7\x01\n\x10\x45pisodeLatencies\x12)\n\x06queued\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nextraction\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nresolution\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07writing\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\",\n\x0e\x45pisodeProblem\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04what\x18\x02 \x01(\t\"r\n\x0c\x45pisodeError\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\tretryable\x18\x03 \x01(\x08\x12.\n\x0bretry_delay\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x8b\x04\n\rEpisodeStatus\x12\x10\n\x08group_id\x18\x01 \x01(\t\x12\x14\n\x0c\x65pisode_uuid\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12)\n\x05state\x18\x04 \x01(\x0e\x32\x1a.graphgate.v1.EpisodeState\x12/\n\x0b\x61\x63\x63\x65pted_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07version\x18\x07 \x01(\x03\x12\x10\n\x08\x61ttempts\x18\x08 \x01(\x05\x12+\n\x06\x63ounts\x18\t \x01(\x0b\x32\x1b.graphgate.v1.EpisodeCounts\x12)\n\x05usage\x18\n \x01(\x0b\x32\x1a.graphgate.v1.EpisodeUsage\x12\x31\n\tlatencies\x18\x0b \x01(\x0b\x32\x1e.graphgate.v1.EpisodeLatencies\x12.\n\x08problems\x18\x0c \x03(\x0b\x32\x1c.graphgate.v1.EpisodeProblem\x12\x16\n\x0eproblems_found\x18\r \x01(\x05\x12)\n\x05\x65rror\x18\x0e \x01(\x0b\x32\x1a.graphgate.v1.EpisodeError\x12\x11\n\tunit_size\x18\x0f \x01(\x05\"\xfe\x01\n\x12\x41\x64\x64\x45pisodeResponse\x12\x14\n\x0c\x65pisode_uuid\x18\x01 \x01(\t\x12)\n\x05state\x18\x02 \x01(\x0e\x32\x1a.graphgate.v1.EpisodeState\x12%\n\x04rows\x18\x03 \x03(\x0b\x32\x17.graphgate.v1.RowResult\x12\x0f\n\x07version\x18\x04 \x01(\x03\x12.\n\nwritten_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x06 \x01(\t\x12+\n\x06status\x18\x07 \x01(\x0b\x32\x1b.graphgate.v1.EpisodeStatus\"G\n\x12\x41\x64\x64\x45pisodesRequest\x12\x31\n\x08requests\x18\x01 \x03(\x0b\x32\x1f.graphgate.v1.AddEpisodeRequest\"\x80\x01\n\x11\x41\x64\x64\x45pisodesResult\x12\x34\n\x08response\x18\x01 \x01(\x0b\x32 .graphgate.v1.AddEpisodeResponseH\x00\x12+\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x1a.graphgate.v1.EpisodeErrorH\x00\x42\x08\n\x06result\"G\n\x13\x41\x64\x64\x45pisodesResponse\x12\x30\n\x07results\x18\x01 \x03(\x0b\x32\x1f.graphgate.v1.AddEpisodesResult\"\xfe\x01\n\x15StreamEpisodesRequest\x12:\n\x05start\x18\x01 \x01(\x0b\x32).graphgate.v1.StreamEpisodesRequest.StartH\x00\x12\x38\n\x04item\x18\x02 \x01(\x0b\x32(.graphgate.v1.StreamEpisodesRequest.ItemH\x00\x1a\x1a\n\x05Start\x12\x11\n\tstream_id\x18\x01 \x01(\t\x1aH\n\x04Item\x12\x0e\n\x06offset\x18\x01 \x01(\x03\x12\x30\n\x07request\x18\x02 \x01(\x0b\x32\x1f.graphgate.v1.AddEpisodeRequestB\t\n\x07message\"\xe6\x02\n\x16StreamEpisodesResponse\x12?\n\x07started\x18\x01 \x01(\x0b\x32,.graphgate.v1.StreamEpisodesResponse.StartedH\x00\x12\x37\n\x03\x61\x63k\x18\x02 \x01(\x0b\x32(.graphgate.v1.StreamEpisodesResponse.AckH\x00\x1a\x31\n\x07Started\x12\x15\n\rresume_offset\x18\x01 \x01(\x03\x12\x0f\n\x07\x63redits\x18\x02 \x01(\x05\x1a\x93\x01\n\x03\x41\x63k\x12\x0e\n\x06offset\x18\x01 \x01(\x03\x12\x34\n\x08response\x18\x02 \x01(\x0b\x32 .graphgate.v1.AddEpisodeResponseH\x00\x12+\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x1a.graphgate.v1.EpisodeErrorH\x00\x12\x0f\n\x07\x63redits\x18\x04 \x01(\x05\x42\x08\n\x06resultB\t\n\x07message\"d\n\x17GetEpisodeStatusRequest\x12\x10\n\x08group_id\x18\x01 \x01(\t\x12\x16\n\x0c\x65pisode_uuid\x18\x02 \x01(\tH\x00\x12\x14\n\nrequest_id\x18\x03 \x01(\tH\x00\x42\t\n\x07\x65pisode\"G\n\x18GetEpisodeStatusResponse\x12+\n\x06status\x18\x01 \x01(\x0b\x32\x1b.graphgate.v1.EpisodeStatus\"`\n\x13WatchEpisodeRequest\x12\x10\n\x08group_id\x18\x01 \x01(\t\x12\x16\n\x0c\x65pisode_uuid\x18\x02 \x01(\tH\x00\x12\x14\n\nrequest_id\x18\x03 \x01(\tH\x00\x42\t\n\x07\x65pisode\"C\n\x14WatchEpisodeResponse\x12+\n\x06status\x18\x01 \x01(\x0b\x32\x1b.graphgate.v1.EpisodeStatus\"R\n\x14RemoveEpisodeRequest\x12\x10\n\x08group_id\x18\x01 \x01(\t\x12\x14\n\x0c\x65pisode_uuid\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\x95\x01\n\x15RemoveEpisodeResponse\x12+\n\x07\x64\x65leted\x18\x01 \x03(\x0b\x32\x1a.graphgate.v1.DeletedCount\x12\x12\n\nfacts_kept\x18\x02 \x01(\x05\x12\x16\n\x0e\x66\x61\x63ts_reopened\x18\x03 \x01(\x05\x12\x0f\n\x07version\x18\x04 \x01(\x03\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"N\n\x13ListFailuresRequest\x12\x10\n\x08group_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"^\n\x14ListFailuresResponse\x12-\n\x08\x66\x61ilures\x18\x01 \x03(\x0b\x32\x1b.graphgate.v1.EpisodeStatus\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\">\n\x15ReplayFailuresRequest\x12\x10\n\x08group_id\x18\x01 \x01(\t\x12\x13\n\x0brequest_ids\x18\x02 \x03(\t\"G\n\x16ReplayFailuresResponse\x12-\n\x08replayed\x18\x01 \x03(\x0b\x32\x1b.graphgate.v1.EpisodeStatus*\x82\x01\n\x0e\x45xtractionMode\x12\x1f\n\x1b\x45XTRACTION_MODE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x45XTRACTION_MODE_NONE\x10\x01\x12\x1c\n\x18\x45XTRACTION_MODE_PROVIDED\x10\x02\x12\x17\n\x13\x45XTRACTION_MODE_LLM\x10\x03*\xd4\x01\n\x0c\x45pisodeState\x12\x1d\n\x19\x45PISODE_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x45PISODE_STATE_APPLIED\x10\x01\x12\x1a\n\x16\x45PISODE_STATE_ACCEPTED\x10\x02\x12\x1c\n\x18\x45PISODE_STATE_EXTRACTING\x10\x03\x12\x1b\n\x17\x45PISODE_STATE_RESOLVING\x10\x04\x12\x19\n\x15\x45PISODE_STATE_WRITING\x10\x05\x12\x18\n\x14\x45PISODE_STATE_FAILED\x10\x06*\xc1\x01\n\rTypeFieldKind\x12\x1f\n\x1bTYPE_FIELD_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16TYPE_FIELD_KIND_STRING\x10\x01\x12\x1b\n\x17TYPE_FIELD_KIND_INTEGER\x10\x02\x12\x1a\n\x16TYPE_FIELD_KIND_NUMBER\x10\x03\x12\x1b\n\x17TYPE_FIELD_KIND_BOOLEAN\x10\x04\x12\x1d\n\x19TYPE_FIELD_KIND_TIMESTAMP\x10\x05\x32\xdf\x05\n\rIngestService\x12O\n\nAddEpisode\x12\x1f.graphgate.v1.AddEpisodeRequest\x1a .graphgate.v1.AddEpisodeResponse\x12R\n\x0b\x41\x64\x64\x45pisodes\x12 .graphgate.v1.AddEpisodesRequest\x1a!.graphgate.v1.AddEpisodesResponse\x12_\n\x0eStreamEpisodes\x12#.graphgate.v1.StreamEpisodesRequest\x1a$.graphgate.v1.StreamEpisodesResponse(\x01\x30\x01\x12\x61\n\x10GetEpisodeStatus\x12%.graphgate.v1.GetEpisodeStatusRequest\x1a&.graphgate.v1.GetEpisodeStatusResponse\x12W\n\x0cWatchEpisode\x12!.graphgate.v1.WatchEpisodeRequest\x1a\".graphgate.v1.WatchEpisodeResponse0\x01\x12X\n\rRemoveEpisode\x12\".graphgate.v1.RemoveEpisodeRequest\x1a#.graphgate.v1.RemoveEpisodeResponse\x12U\n\x0cListFailures\x12!.graphgate.v1.ListFailuresRequest\x1a\".graphgate.v1.ListFailuresResponse\x12[\n\x0eReplayFailures\x12#.graphgate.v1.ReplayFailuresRequest\x1a$.graphgate.v1.ReplayFailuresResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'graphgate.v1.ingest_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EXTRACTIONMODE']._serialized_start=722
-  _globals['_EXTRACTIONMODE']._serialized_end=827
-  _globals['_EPISODESTATE']._serialized_start=829
-  _globals['_EPISODESTATE']._serialized_end=901
-  _globals['_ADDEPISODEREQUEST']._serialized_start=145
-  _globals['_ADDEPISODEREQUEST']._serialized_end=508
-  _globals['_ADDEPISODERESPONSE']._serialized_start=511
-  _globals['_ADDEPISODERESPONSE']._serialized_end=720
-  _globals['_INGESTSERVICE']._serialized_start=903
-  _globals['_INGESTSERVICE']._serialized_end=999
+  _globals['_EXTRACTIONMODE']._serialized_start=4355
+  _globals['_EXTRACTIONMODE']._serialized_end=4485
+  _globals['_EPISODESTATE']._serialized_start=4488
+  _globals['_EPISODESTATE']._serialized_end=4700
+  _globals['_TYPEFIELDKIND']._serialized_start=4703
+  _globals['_TYPEFIELDKIND']._serialized_end=4896
+  _globals['_TYPEFIELD']._serialized_start=176
+  _globals['_TYPEFIELD']._serialized_end=265
+  _globals['_CUSTOMTYPE']._serialized_start=267
+  _globals['_CUSTOMTYPE']._serialized_end=355
+  _globals['_TYPEMAPENTRY']._serialized_start=357
+  _globals['_TYPEMAPENTRY']._serialized_end=433
+  _globals['_EXTRACTIONOPTIONS']._serialized_start=436
+  _globals['_EXTRACTIONOPTIONS']._serialized_end=706
+  _globals['_ADDEPISODEREQUEST']._serialized_start=709
+  _globals['_ADDEPISODEREQUEST']._serialized_end=1158
+  _globals['_EPISODECOUNTS']._serialized_start=1161
+  _globals['_EPISODECOUNTS']._serialized_end=1296
+  _globals['_EPISODEUSAGE']._serialized_start=1298
+  _globals['_EPISODEUSAGE']._serialized_end=1419
+  _globals['_EPISODELATENCIES']._serialized_start=1422
+  _globals['_EPISODELATENCIES']._serialized_end=1621
+  _globals['_EPISODEPROBLEM']._serialized_start=1623
+  _globals['_EPISODEPROBLEM']._serialized_end=1667
+  _globals['_EPISODEERROR']._serialized_start=1669
+  _globals['_EPISODEERROR']._serialized_end=1783
+  _globals['_EPISODESTATUS']._serialized_start=1786
+  _globals['_EPISODESTATUS']._serialized_end=2309
+  _globals['_ADDEPISODERESPONSE']._serialized_start=2312
+  _globals['_ADDEPISODERESPONSE']._serialized_end=2566
+  _globals['_ADDEPISODESREQUEST']._serialized_start=2568
+  _globals['_ADDEPISODESREQUEST']._serialized_end=2639
+  _globals['_ADDEPISODESRESULT']._serialized_start=2642
+  _globals['_ADDEPISODESRESULT']._serialized_end=2770
+  _globals['_ADDEPISODESRESPONSE']._serialized_start=2772
+  _globals['_ADDEPISODESRESPONSE']._serialized_end=2843
+  _globals['_STREAMEPISODESREQUEST']._serialized_start=2846
+  _globals['_STREAMEPISODESREQUEST']._serialized_end=3100
+  _globals['_STREAMEPISODESREQUEST_START']._serialized_start=2989
+  _globals['_STREAMEPISODESREQUEST_START']._serialized_end=3015
+  _globals['_STREAMEPISODESREQUEST_ITEM']._serialized_start=3017
+  _globals['_STREAMEPISODESREQUEST_ITEM']._serialized_end=3089
+  _globals['_STREAMEPISODESRESPONSE']._serialized_start=3103
+  _globals['_STREAMEPISODESRESPONSE']._serialized_end=3461
+  _globals['_STREAMEPISODESRESPONSE_STARTED']._serialized_start=3251
+  _globals['_STREAMEPISODESRESPONSE_STARTED']._serialized_end=3300
+  _globals['_STREAMEPISODESRESPONSE_ACK']._serialized_start=3303
+  _globals['_STREAMEPISODESRESPONSE_ACK']._serialized_end=3450
+  _globals['_GETEPISODESTATUSREQUEST']._serialized_start=3463
+  _globals['_GETEPISODESTATUSREQUEST']._serialized_end=3563
+  _globals['_GETEPISODESTATUSRESPONSE']._serialized_start=3565
+  _globals['_GETEPISODESTATUSRESPONSE']._serialized_end=3636
+  _globals['_WATCHEPISODEREQUEST']._serialized_start=3638
+  _globals['_WATCHEPISODEREQUEST']._serialized_end=3734
+  _globals['_WATCHEPISODERESPONSE']._serialized_start=3736
+  _globals['_WATCHEPISODERESPONSE']._serialized_end=3803
+  _globals['_REMOVEEPISODEREQUEST']._serialized_start=3805
+  _globals['_REMOVEEPISODEREQUEST']._serialized_end=3887
+  _globals['_REMOVEEPISODERESPONSE']._serialized_start=3890
+  _globals['_REMOVEEPISODERESPONSE']._serialized_end=4039
+  _globals['_LISTFAILURESREQUEST']._serialized_start=4041
+  _globals['_LISTFAILURESREQUEST']._serialized_end=4119
+  _globals['_LISTFAILURESRESPONSE']._serialized_start=4121
+  _globals['_LISTFAILURESRESPONSE']._serialized_end=4215
+  _globals['_REPLAYFAILURESREQUEST']._serialized_start=4217
+  _globals['_REPLAYFAILURESREQUEST']._serialized_end=4279
+  _globals['_REPLAYFAILURESRESPONSE']._serialized_start=4281
+  _globals['_REPLAYFAILURESRESPONSE']._serialized_end=4352
+  _globals['_INGESTSERVICE']._serialized_start=4899
+  _globals['_INGESTSERVICE']._serialized_end=5634
 # @@protoc_insertion_point(module_scope)

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class IngestServiceStub:
-    """Adds episodes to a group.
+    """Adds episodes to a group and removes them.
     """
 
     def __init__(self, channel):
@@ -40,16 +40,115 @@ class IngestServiceStub:
                 request_serializer=graphgate_dot_v1_dot_ingest__service__pb2.AddEpisodeRequest.SerializeToString,
                 response_deserializer=graphgate_dot_v1_dot_ingest__service__pb2.AddEpisodeResponse.FromString,
                 _registered_method=True)
+        self.AddEpisodes = channel.unary_unary(
+                '/graphgate.v1.IngestService/AddEpisodes',
+                request_serializer=graphgate_dot_v1_dot_ingest__service__pb2.AddEpisodesRequest.SerializeToString,
+                response_deserializer=graphgate_dot_v1_dot_ingest__service__pb2.AddEpisodesResponse.FromString,
+                _registered_method=True)
+        self.StreamEpisodes = channel.stream_stream(
+                '/graphgate.v1.IngestService/StreamEpisodes',
+                request_serializer=graphgate_dot_v1_dot_ingest__service__pb2.StreamEpisodesRequest.SerializeToString,
+                response_deserializer=graphgate_dot_v1_dot_ingest__service__pb2.StreamEpisodesResponse.FromString,
+                _registered_method=True)
+        self.GetEpisodeStatus = channel.unary_unary(
+                '/graphgate.v1.IngestService/GetEpisodeStatus',
+                request_serializer=graphgate_dot_v1_dot_ingest__service__pb2.GetEpisodeStatusRequest.SerializeToString,
+                response_deserializer=graphgate_dot_v1_dot_ingest__service__pb2.GetEpisodeStatusResponse.FromString,
+                _registered_method=True)
+        self.WatchEpisode = channel.unary_stream(
+                '/graphgate.v1.IngestService/WatchEpisode',
+                request_serializer=graphgate_dot_v1_dot_ingest__service__pb2.WatchEpisodeRequest.SerializeToString,
+                response_deserializer=graphgate_dot_v1_dot_ingest__service__pb2.WatchEpisodeResponse.FromString,
+                _registered_method=True)
+        self.RemoveEpisode = channel.unary_unary(
+                '/graphgate.v1.IngestService/RemoveEpisode',
+                request_serializer=graphgate_dot_v1_dot_ingest__service__pb2.RemoveEpisodeRequest.SerializeToString,
+                response_deserializer=graphgate_dot_v1_dot_ingest__service__pb2.RemoveEpisodeResponse.FromString,
+                _registered_method=True)
+        self.ListFailures = channel.unary_unary(
+                '/graphgate.v1.IngestService/ListFailures',
+                request_serializer=graphgate_dot_v1_dot_ingest__service__pb2.ListFailuresRequest.SerializeToString,
+                response_deserializer=graphgate_dot_v1_dot_ingest__service__pb2.ListFailuresResponse.FromString,
+                _registered_method=True)
+        self.ReplayFailures = channel.unary_unary(
+                '/graphgate.v1.IngestService/ReplayFailures',
+                request_serializer=graphgate_dot_v1_dot_ingest__service__pb2.ReplayFailuresRequest.SerializeToString,
+                response_deserializer=graphgate_dot_v1_dot_ingest__service__pb2.ReplayFailuresResponse.FromString,
+                _registered_method=True)
 
 
 class IngestServiceServicer:
-    """Adds episodes to a group.
+    """Adds episodes to a group and removes them.
     """
 
     def AddEpisode(self, request, context):
-        """Adds one episode with what is known of its graph, as one atomic write. Safe to retry with the
-        same request_id. Errors: as GraphService.WriteGraph; INVALID_ARGUMENT for a mode that this
-        gateway does not serve.
+        """Adds one episode. Modes NONE and PROVIDED: as one atomic write, done when the call returns. Mode LLM: returns
+        when the episode is durably accepted, or with `wait` when it is in the graph. Safe to retry with the same
+        request_id. Errors: as GraphService.WriteGraph; INVALID_ARGUMENT for bad fields; ALREADY_EXISTS for a
+        request_id of other content; in mode LLM also RESOURCE_EXHAUSTED with RetryInfo when the queue of the group or
+        the whole queue is full, FAILED_PRECONDITION when this gateway has no language model, UNAVAILABLE while the
+        queue does not answer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddEpisodes(self, request, context):
+        """Adds many episodes, of one group or of several, in the order given. Each succeeds or fails by itself: the
+        results are in the order of the requests. Episodes in mode LLM of one group that wait together become one bulk
+        unit: extracted at once, resolved once, written together. Errors: INVALID_ARGUMENT when there are too many.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StreamEpisodes(self, request_iterator, context):
+        """Adds episodes over a connection that stays open. The client numbers its episodes by offsets; acks come in
+        their order, once an episode is accepted (mode LLM), applied (other modes) or refused. The client may have so
+        many episodes unacknowledged as it was given credits. After a broken connection it opens a new stream under the
+        same stream_id and goes on after `resume_offset`; episodes that it sends again are added once. Errors:
+        INVALID_ARGUMENT for a stream that breaks these rules; refused episodes are no error of the stream.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetEpisodeStatus(self, request, context):
+        """How far an episode of mode LLM has come. Errors: NOT_FOUND for one that was never accepted or whose status is
+        no longer kept (ingest.status_kept_s).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchEpisode(self, request, context):
+        """The status now and after each change, until the episode is applied or has failed; then the stream ends.
+        Changes that follow each other quickly come as one. Errors: as GetEpisodeStatus.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveEpisode(self, request, context):
+        """Removes an episode and what only it supports: facts that no other episode states, entities that no other
+        episode mentions and that have no facts left. Facts that it had ended get back the validity that they have
+        without it. One atomic write, safe to retry with the same request_id. Summaries that it changed stay as they
+        are. Errors: NOT_FOUND for an unknown episode; FAILED_PRECONDITION for one that still is in the queue;
+        INVALID_ARGUMENT when more rows go with it than one write may have.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListFailures(self, request, context):
+        """Episodes that could not become a graph, oldest failure first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReplayFailures(self, request, context):
+        """Puts failed episodes back into their groups' queues, at the end. Those that are no failures are left out.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -63,6 +162,41 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     request_deserializer=graphgate_dot_v1_dot_ingest__service__pb2.AddEpisodeRequest.FromString,
                     response_serializer=graphgate_dot_v1_dot_ingest__service__pb2.AddEpisodeResponse.SerializeToString,
             ),
+            'AddEpisodes': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddEpisodes,
+                    request_deserializer=graphgate_dot_v1_dot_ingest__service__pb2.AddEpisodesRequest.FromString,
+                    response_serializer=graphgate_dot_v1_dot_ingest__service__pb2.AddEpisodesResponse.SerializeToString,
+            ),
+            'StreamEpisodes': grpc.stream_stream_rpc_method_handler(
+                    servicer.StreamEpisodes,
+                    request_deserializer=graphgate_dot_v1_dot_ingest__service__pb2.StreamEpisodesRequest.FromString,
+                    response_serializer=graphgate_dot_v1_dot_ingest__service__pb2.StreamEpisodesResponse.SerializeToString,
+            ),
+            'GetEpisodeStatus': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetEpisodeStatus,
+                    request_deserializer=graphgate_dot_v1_dot_ingest__service__pb2.GetEpisodeStatusRequest.FromString,
+                    response_serializer=graphgate_dot_v1_dot_ingest__service__pb2.GetEpisodeStatusResponse.SerializeToString,
+            ),
+            'WatchEpisode': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchEpisode,
+                    request_deserializer=graphgate_dot_v1_dot_ingest__service__pb2.WatchEpisodeRequest.FromString,
+                    response_serializer=graphgate_dot_v1_dot_ingest__service__pb2.WatchEpisodeResponse.SerializeToString,
+            ),
+            'RemoveEpisode': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveEpisode,
+                    request_deserializer=graphgate_dot_v1_dot_ingest__service__pb2.RemoveEpisodeRequest.FromString,
+                    response_serializer=graphgate_dot_v1_dot_ingest__service__pb2.RemoveEpisodeResponse.SerializeToString,
+            ),
+            'ListFailures': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListFailures,
+                    request_deserializer=graphgate_dot_v1_dot_ingest__service__pb2.ListFailuresRequest.FromString,
+                    response_serializer=graphgate_dot_v1_dot_ingest__service__pb2.ListFailuresResponse.SerializeToString,
+            ),
+            'ReplayFailures': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReplayFailures,
+                    request_deserializer=graphgate_dot_v1_dot_ingest__service__pb2.ReplayFailuresRequest.FromString,
+                    response_serializer=graphgate_dot_v1_dot_ingest__service__pb2.ReplayFailuresResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'graphgate.v1.IngestService', rpc_method_handlers)
@@ -72,7 +206,7 @@ def add_IngestServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class IngestService:
-    """Adds episodes to a group.
+    """Adds episodes to a group and removes them.
     """
 
     @staticmethod
@@ -92,6 +226,195 @@ class IngestService:
             '/graphgate.v1.IngestService/AddEpisode',
             graphgate_dot_v1_dot_ingest__service__pb2.AddEpisodeRequest.SerializeToString,
             graphgate_dot_v1_dot_ingest__service__pb2.AddEpisodeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddEpisodes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/graphgate.v1.IngestService/AddEpisodes',
+            graphgate_dot_v1_dot_ingest__service__pb2.AddEpisodesRequest.SerializeToString,
+            graphgate_dot_v1_dot_ingest__service__pb2.AddEpisodesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamEpisodes(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/graphgate.v1.IngestService/StreamEpisodes',
+            graphgate_dot_v1_dot_ingest__service__pb2.StreamEpisodesRequest.SerializeToString,
+            graphgate_dot_v1_dot_ingest__service__pb2.StreamEpisodesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetEpisodeStatus(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/graphgate.v1.IngestService/GetEpisodeStatus',
+            graphgate_dot_v1_dot_ingest__service__pb2.GetEpisodeStatusRequest.SerializeToString,
+            graphgate_dot_v1_dot_ingest__service__pb2.GetEpisodeStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchEpisode(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/graphgate.v1.IngestService/WatchEpisode',
+            graphgate_dot_v1_dot_ingest__service__pb2.WatchEpisodeRequest.SerializeToString,
+            graphgate_dot_v1_dot_ingest__service__pb2.WatchEpisodeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveEpisode(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/graphgate.v1.IngestService/RemoveEpisode',
+            graphgate_dot_v1_dot_ingest__service__pb2.RemoveEpisodeRequest.SerializeToString,
+            graphgate_dot_v1_dot_ingest__service__pb2.RemoveEpisodeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListFailures(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/graphgate.v1.IngestService/ListFailures',
+            graphgate_dot_v1_dot_ingest__service__pb2.ListFailuresRequest.SerializeToString,
+            graphgate_dot_v1_dot_ingest__service__pb2.ListFailuresResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReplayFailures(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/graphgate.v1.IngestService/ReplayFailures',
+            graphgate_dot_v1_dot_ingest__service__pb2.ReplayFailuresRequest.SerializeToString,
+            graphgate_dot_v1_dot_ingest__service__pb2.ReplayFailuresResponse.FromString,
             options,
             channel_credentials,
             insecure,

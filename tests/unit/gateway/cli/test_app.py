@@ -23,7 +23,7 @@ def test_the_command_line_loads_nothing_heavy() -> None:
 async def test_help_names_every_command(tmp_path: Path, arguments: list[str]) -> None:
     """A new user finds the commands without any document."""
     done = await graphgate(*arguments, home=tmp_path)
-    for command in ("serve", "status", "config", "explain", "demo", "bench"):
+    for command in ("serve", "worker", "status", "failures", "config", "explain", "demo", "bench"):
         assert f"│ {command} " in done.out + done.err
 
 
@@ -31,11 +31,15 @@ async def test_help_names_every_command(tmp_path: Path, arguments: list[str]) ->
     ("command", "options"),
     [
         (["serve"], ["--settings", "--set", "--data-dir", "--port", "--profile", "--json"]),
+        (["worker"], ["--settings", "--set", "--strategy", "--metrics-port", "--json"]),
         (["status"], ["--address", "--timeout-s", "--json"]),
+        (["failures", "list"], ["--group", "--limit", "--address", "--json"]),
+        (["failures", "replay"], ["--all", "--address", "--json"]),
         (["config"], ["--settings", "--set", "--json"]),
         (["explain"], ["--engine", "--shape", "--list", "--profile", "--no-profile", "--settings", "--json"]),
         (["demo"], ["--json"]),
         (["bench", "write"], ["--engine", "--json"]),
+        (["bench", "ingest"], ["--engine", "--peer", "--episodes", "--latencies", "--json"]),
         (["bench", "peer"], ["--engine", "--entities", "--facts", "--json"]),
         (["bench", "search"], ["--engine", "--sizes", "--shards", "--groups", "--parts", "--json"]),
     ],

@@ -22,7 +22,7 @@ SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
-def shards(*, neo4j_reachable: bool) -> admin.ListShardsResponse:
+def shards(*, neo4j_reachable: bool, neo4j_removed: bool) -> admin.ListShardsResponse:
     first = admin.Shard(
         shard="a",
         engine=SHARD_ENGINE_FALKORDB,
@@ -35,9 +35,9 @@ def shards(*, neo4j_reachable: bool) -> admin.ListShardsResponse:
         shard="b",
         engine=SHARD_ENGINE_NEO4J,
         weight=1,
-        state=admin.SHARD_STATE_CORDONED,
+        state=admin.SHARD_STATE_REMOVED if neo4j_removed else admin.SHARD_STATE_CORDONED,
         reachable=neo4j_reachable,
-        problem="" if neo4j_reachable else "refused",
+        problem="" if neo4j_reachable or neo4j_removed else "refused",
     )
     return admin.ListShardsResponse(fleet="f1", map_version=7, shards=[first, second])
 
@@ -53,9 +53,9 @@ def page(request: graph.ListGroupsRequest, groups: int) -> graph.ListGroupsRespo
 class Gateway:
     """The services that status asks, on a free port."""
 
-    def __init__(self, *, neo4j_reachable: bool = True, groups: int = 3) -> None:
+    def __init__(self, *, neo4j_reachable: bool = True, neo4j_removed: bool = False, groups: int = 3) -> None:
         async def list_shards(request: admin.ListShardsRequest, context: object) -> admin.ListShardsResponse:
-            return shards(neo4j_reachable=neo4j_reachable)
+            return shards(neo4j_reachable=neo4j_reachable, neo4j_removed=neo4j_removed)
 
         async def list_groups(request: graph.ListGroupsRequest, context: object) -> graph.ListGroupsResponse:
             return page(request, groups)
@@ -131,6 +131,15 @@ async def test_a_service_that_does_not_serve_is_no_healthy_gateway(gateway: Gate
     done = await graphgate("status", "--address", gateway.address, home=tmp_path)
     assert done.code == 1
     assert "NOT_SERVING" in done.out
+
+
+@pytest.mark.parametrize("gateway", [{"neo4j_reachable": False, "neo4j_removed": True}], indirect=True)
+async def test_a_removed_shard_is_nobodys_problem(gateway: Gateway, tmp_path: Path) -> None:
+    """It is out of use, as `shards list` has it; nobody connects to it any more."""
+    done = await graphgate("status", "--address", gateway.address, home=tmp_path)
+    assert done.code == 0, done.out
+    lines = [line.split() for line in done.out.splitlines() if line]
+    assert ["b", "neo4j", "REMOVED", "1", "-", "-"] in lines
 
 
 async def test_no_gateway_is_one_sentence(tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ from gateway.embedding.errors import (
     EmbeddingTextInvalid,
 )
 from gateway.embedding.openai_embedder import OpenAIEmbedder
-from gateway.embedding.openai_failure import retry_after_s
 from gateway.embedding.port import EmbeddingModel
+from gateway.provider.openai_api import retry_after_s
 from tests.fakes.openai_server import (
     Body,
     FakeOpenAI,

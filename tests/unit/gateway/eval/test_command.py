@@ -11,7 +11,16 @@ async def test_the_command_explains_its_options(tmp_path: Path):
     """A user finds out what can be chosen, the layouts' names included."""
     done = await graphgate("eval", "--help", home=tmp_path)
     assert done.code == 0
-    for word in ("--data", "--layouts", "--questions", "--passages", "--json", "falkordb_8", "single_group"):
+    for word in (
+        "--data",
+        "--layouts",
+        "--questions",
+        "--passages",
+        "--json",
+        "--ingest",
+        "falkordb_8",
+        "single_group",
+    ):
         assert word in done.out
 
 
@@ -20,6 +29,13 @@ async def test_an_unknown_layout_is_a_usage_error(tmp_path: Path):
     done = await graphgate("eval", "--layouts=falkordb_3", home=tmp_path)
     assert done.code == 2
     assert "falkordb_4" in done.err
+
+
+async def test_an_unknown_way_of_ingestion_is_a_usage_error(tmp_path: Path):
+    """Likewise."""
+    done = await graphgate("eval", "--ingest=magic", home=tmp_path)
+    assert done.code == 2
+    assert "both" in done.err
 
 
 @pytest.mark.parametrize(

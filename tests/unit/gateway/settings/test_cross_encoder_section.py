@@ -17,7 +17,7 @@ from gateway.settings.tree import Settings
         ({"api_key": "x"}, "without a model"),
         ({"model": "m"}, "needs an api_key"),
         ({"model": "m", "api_key": "x", "protocol": "rerank"}, "needs a base_url"),
-        ({"model": "m", "base_url": "ftp://h"}, "http://"),
+        ({"model": "m", "base_url": "ftp://h"}, "http or https"),
         ({"model": "m", "api_key": "x", "timeout_s": 0}, "greater than 0"),
     ],
 )

@@ -55,8 +55,8 @@ def test_a_limit_is_a_positive_finite_number(number: float) -> None:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({**BOLT, "url": "redis://h"}, "bolt://"),
-        ({**REDIS, "url": "bolt://h"}, "redis://"),
+        ({**BOLT, "url": "redis://h"}, "bolt or bolt+s"),
+        ({**REDIS, "url": "bolt://h"}, "redis or rediss"),
         ({**REDIS, "url": "redis://"}, "redis://host:port"),
         ({**REDIS, "url": "redis://h:99999"}, "redis://host:port"),
         ({**REDIS, "url": "unix://"}, "unix:///run/db.sock"),
@@ -113,7 +113,7 @@ def test_the_fleet_is_whole_or_not_given() -> None:
         ({"kind": "auto", "api_key": "x"}, "api_key only serves kind openai"),
         ({"kind": "local", "base_url": "http://h/v1", "dimension": 3}, "base_url, dimension only serves"),
         ({"kind": "none", "model": "m"}, "takes no model"),
-        ({"kind": "openai", "base_url": "ftp://h"}, "http://"),
+        ({"kind": "openai", "base_url": "ftp://h"}, "http or https"),
     ],
 )
 def test_embedder_settings_that_would_be_ignored_are_refused(given: dict[str, Any], told: str) -> None:

@@ -21,7 +21,7 @@ from gateway.writes.errors import (
     TimeRangeInverted,
     VectorWouldBeLost,
 )
-from gateway.writes.intent import RowChange, RowCondition, WriteIntent, WriteMode
+from gateway.writes.intent import AT_WRITE, RowChange, RowCondition, WriteIntent, WriteMode
 
 A, B, C, F, M = (f"{n:08d}-0000-4000-8000-000000000000" for n in range(5))
 FENCE = Fence("g", 3, FenceState.OPEN, version=7)
@@ -316,3 +316,30 @@ def test_an_edge_can_move_off_a_node_that_the_same_write_deletes() -> None:
     assert made.stats[Kind.FACT].rows == 0
     with pytest.raises(EndpointsMissing):
         plan(intent(fact(target_uuid=C), deletions=((Kind.ENTITY, C),)), seen)
+
+
+def test_given_closures_are_written_as_they_are_with_the_time_of_the_write() -> None:
+    """Ingestion knows more than one cause of an end: of a new fact too, which is stored closed."""
+    closures = (Closure(5, 900, "e1"), Closure(AT_WRITE, 800, "e2"))
+    row = fact(valid_at=100, invalid_at=700, expired_at=AT_WRITE)
+    asked = intent(row, changes=(RowChange(row, closures=closures),))
+    (put,) = plan(asked, images(endpoints=ENDS)).puts
+    assert isinstance(put.row, Fact)
+    assert put.row.closures == (Closure(5, 900, "e1"), Closure(1_000, 800, "e2"))
+    assert put.row.expired_at == 1_000
+    assert (put.closed_by, put.expires) == (None, False)
+    ahead = images(endpoints=ENDS, fence=replace(FENCE, last_created_at=5_000))
+    (put,) = plan(asked, ahead).puts
+    assert isinstance(put.row, Fact)
+    assert (put.row.closures[-1].closed_at, put.row.expired_at) == (5_001, 5_001)
+
+
+def test_given_closures_may_open_a_fact_again() -> None:
+    """What an episode had closed holds as before once the episode is gone."""
+    stored = fact(version=3, invalid_at=700, expired_at=50, closures=(Closure(50, OPEN_END, "e1"),))
+    row = fact(invalid_at=OPEN_END, expired_at=OPEN_END)
+    asked = intent(row, changes=(RowChange(row, closures=()),))
+    (put,) = plan(asked, images(stored, endpoints=ENDS)).puts
+    assert isinstance(put.row, Fact)
+    assert (put.row.closures, put.row.expired_at, put.existed) == ((), OPEN_END, True)
+    assert put.vector is VectorChange.KEEP
