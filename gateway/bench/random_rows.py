@@ -39,7 +39,7 @@ class RowSource:
         return {group_id: self.batches(batches_per_group, batch_rows) for group_id in group_ids}
 
     def entity(self) -> Entity:
-        name, summary = self._text(_NAME_WORDS), self._text(_SUMMARY_WORDS)
+        name, summary = self.text(_NAME_WORDS), self.text(_SUMMARY_WORDS)
         terms = row_terms(f"{name}\n{summary}")
         return Entity(
             uuid=self._uuid(),
@@ -47,19 +47,20 @@ class RowSource:
             summary=summary,
             terms=terms.text,
             term_count=terms.count,
-            embedding=self._vector(),
+            embedding=self.vector(),
         )
 
     def batches(self, count: int, batch_rows: int) -> Batches:
         """For one group."""
         entities = [tuple(self.entity() for _ in range(batch_rows)) for _ in range(count)]
         uuids = [entity.uuid for batch in entities for entity in batch]
-        facts = [tuple(self._fact(uuids) for _ in range(batch_rows)) for _ in range(count)]
+        facts = [tuple(self.fact(uuids) for _ in range(batch_rows)) for _ in range(count)]
         return Batches(entities, facts)
 
-    def _fact(self, entity_uuids: Sequence[str]) -> Fact:
+    def fact(self, entity_uuids: Sequence[str]) -> Fact:
+        """Between two of these entities."""
         source, target = (int(end) for end in self._random.integers(0, len(entity_uuids), 2))
-        name, fact = self._text(1).upper(), self._text(_FACT_WORDS)
+        name, fact = self.text(1).upper(), self.text(_FACT_WORDS)
         terms = row_terms(f"{name}\n{fact}")
         return Fact(
             uuid=self._uuid(),
@@ -69,13 +70,14 @@ class RowSource:
             fact=fact,
             terms=terms.text,
             term_count=terms.count,
-            embedding=self._vector(),
+            embedding=self.vector(),
         )
 
-    def _text(self, words: int) -> str:
+    def text(self, words: int) -> str:
         return " ".join(self._words[index] for index in self._random.integers(0, _VOCABULARY, words))
 
-    def _vector(self) -> Vector:
+    def vector(self) -> Vector:
+        """On the unit sphere."""
         values = self._random.standard_normal(DIMENSION).astype(np.float32)
         return values / np.linalg.norm(values)
 

@@ -126,7 +126,7 @@ def _group(group_id: str, passages: Mapping[int, Passage]) -> GroupGraph:
                 uuid=_uuid("fact", str(index), str(position)),
                 source_uuid=here[normalised(triple.subject)].uuid,
                 target_uuid=here[normalised(triple.object)].uuid,
-                name=_relation(triple.predicate),
+                name=fact_name(triple.predicate),
                 fact=" ".join(f"{triple.subject} {triple.predicate} {triple.object}".split()),
             )
             for position, triple in enumerate(passage.triples)
@@ -136,7 +136,7 @@ def _group(group_id: str, passages: Mapping[int, Passage]) -> GroupGraph:
     return GroupGraph(group_id, tuple(graphs))
 
 
-def _relation(predicate: str) -> str:
+def fact_name(predicate: str) -> str:
     """The predicate as the name of a relation: "published by" is PUBLISHED_BY."""
     words = re.sub(r"\W+", "_", predicate).strip("_").upper()
     return words[:NAME_CHARS_MAX] or "RELATES_TO"

@@ -1,7 +1,7 @@
 """A fleet of one's own with a gateway in front of it, to write the data to."""
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,8 +34,10 @@ async def running_fleet(
     cache_dir: Path,
     embedder: EmbedderKind = "local",
     append_fsync: AppendFsync = AppendFsync.ALWAYS,
+    settings: Mapping[str, str] | None = None,
 ) -> AsyncGenerator[RunningFleet]:
     """Engines, then a gateway process in front of them; all are stopped at the end, whatever happened.
+    `settings`: more environment variables of the gateway.
 
     Raises EmbeddedError, GatewayProcessError and ShardsAway.
     """
@@ -50,6 +52,7 @@ async def running_fleet(
             embedder=embedder,
             cache_dir=cache_dir,
             pool_graphs=POOL_GRAPHS,
+            settings=settings,
         )
         async with gateway, GatewayClient(gateway.address) as client:
             await client.until_all_shards_answer(timeout_s=SHARDS_TIMEOUT_S)

@@ -9,14 +9,10 @@ from gateway.embedding.errors import EmbedderSetupInvalid, EmbedderTimeout, Embe
 from gateway.embedding.openai_answer import parse_answer
 from gateway.embedding.port import EmbeddingModel, Matrix, Vector
 from gateway.embedding.preparation import clean_texts, request_slices
+from gateway.provider.openai_api import BACKOFF_FACTOR, CONNECT_TIMEOUT_S, DEFAULT_BASE_URL, NO_KEY
 
-DEFAULT_BASE_URL = "https://api.openai.com/v1"
-CONNECT_TIMEOUT_S = 5.0
-NO_KEY = "none"
-"""Sent to a server of one's own that checks no key: the client insists on one."""
 PARSED_ON_LOOP_BYTES_MAX = 256 * 1024
 """A larger answer is parsed on a thread: two thousand vectors would stop the event loop for tens of ms."""
-BACKOFF_FACTOR = 2.0
 
 
 class OpenAIEmbedder:

@@ -1,13 +1,16 @@
 """What is measured of a layout."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from statistics import fmean
 from typing import Literal
 
 from gateway.corpus.metrics import all_at, ndcg_at, overlap_at, percentile, recall_at
 from gateway.eval.asking import Answers
+from gateway.eval.ingesting import IngestFigures
+from gateway.eval.layouts import Ingest
 from gateway.eval.methods import MethodName
+from gateway.eval.stored_rows import CountedKind
 
 type Compared = Literal["semantic", "keyword", "hybrid"]
 
@@ -39,10 +42,18 @@ class LayoutFigures:
     """Mean over the questions of what the first 10 have in common with those of the first layout."""
     methods: Mapping[MethodName, MethodFigures]
     groups_by_shard: Mapping[str, int]
+    rows: Mapping[CountedKind, int] = field(default_factory=dict[CountedKind, int])
+    ingestion: IngestFigures | None = None
+    """None: the rows were written as the data names them."""
+
+    @property
+    def ingest(self) -> Ingest:
+        return Ingest.PROVIDED if self.ingestion is None else Ingest.LLM
 
     def as_json(self) -> dict[str, object]:
-        return {
+        told: dict[str, object] = {
             "name": self.name,
+            "ingest": str(self.ingest),
             "overlap_at_10": {name: round(share, 4) for name, share in self.overlap_at_10.items()},
             "methods": {
                 method: {
@@ -52,7 +63,11 @@ class LayoutFigures:
                 for method, figures in self.methods.items()
             },
             "groups_by_shard": dict(self.groups_by_shard),
+            "rows": dict(self.rows),
         }
+        if self.ingestion is not None:
+            told["ingestion"] = self.ingestion.as_json()
+        return told
 
 
 def layout_figures(

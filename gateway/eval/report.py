@@ -1,10 +1,15 @@
 """The figures as tables for people."""
 
+from collections.abc import Sequence
+from typing import get_args
+
 from rich.console import Console
 from rich.table import Table
 
+from gateway.eval.comparison import POINTS_BELOW_MAX, Comparison
 from gateway.eval.evaluation import EvalResult
 from gateway.eval.figures import COMPARED, LayoutFigures
+from gateway.eval.stored_rows import CountedKind
 
 
 def print_report(result: EvalResult, console: Console) -> None:
@@ -17,6 +22,14 @@ def print_report(result: EvalResult, console: Console) -> None:
     console.print()
     console.print(_overlaps(result))
     console.print()
+    console.print(_rows(result))
+    console.print()
+    if any(layout.ingestion is not None for layout in result.layouts):
+        console.print(_ingestion(result))
+        console.print()
+    for comparison in result.comparisons:
+        console.print(_comparison(comparison))
+        console.print()
     console.print(_goals(result))
     missed = sum(not goal.met for goal in result.goals)
     verdict = (
@@ -61,6 +74,53 @@ def _overlaps(result: EvalResult) -> Table:
     for layout in result.layouts:
         shares = (f"{layout.overlap_at_10[compared]:.4f}" for compared in COMPARED)
         table.add_row(layout.name, *shares, _balance(layout))
+    return table
+
+
+def _rows(result: EvalResult) -> Table:
+    kinds: Sequence[CountedKind] = get_args(CountedKind.__value__)
+    table = _table("stored rows", *kinds, texts=1)
+    for layout in result.layouts:
+        table.add_row(layout.name, *(f"{layout.rows.get(kind, 0):,}" for kind in kinds))
+    return table
+
+
+def _ingestion(result: EvalResult) -> Table:
+    table = _table(
+        "ingestion", "failed", "joined", "repeated", "closed", "calls", "calls each", "tokens each", "s",
+        texts=1,
+    )  # fmt: skip
+    for layout in result.layouts:
+        told = layout.ingestion
+        if told is not None:
+            table.add_row(
+                layout.name,
+                f"{told.failed:,}",
+                f"{told.entities_joined:,}",
+                f"{told.facts_repeated:,}",
+                f"{told.facts_closed:,}",
+                f"{told.models.chat_requests:,}",
+                f"{told.models.chat_requests / told.episodes:.2f}",
+                f"{(told.models.input_tokens + told.models.output_tokens) / told.episodes:,.0f}",
+                f"{told.seconds:.0f}",
+            )
+    return table
+
+
+def _comparison(comparison: Comparison) -> Table:
+    table = _table(
+        f"R@10 of {comparison.provided.name}", "provided", "llm", "points", "at least", "", texts=1
+    )
+    for one in comparison.differences:
+        verdict = "[green]met[/green]" if one.met else "[bold red]missed[/bold red]"
+        table.add_row(
+            one.method,
+            f"{one.provided:.4f}",
+            f"{one.llm:.4f}",
+            f"{one.points:+.2f}",
+            f"{-POINTS_BELOW_MAX:+.2f}",
+            verdict,
+        )
     return table
 
 

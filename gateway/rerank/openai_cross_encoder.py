@@ -9,16 +9,13 @@ import structlog
 
 from drivers.deadline import Deadline
 from gateway.embedding.preparation import clean_text
+from gateway.provider.openai_api import CONNECT_TIMEOUT_S, DEFAULT_BASE_URL, NO_KEY, is_passing
 from gateway.rerank.errors import CrossEncoderFailed, Failure
 from gateway.rerank.port import CrossEncoder, NoCrossEncoder
 from gateway.rerank.protocols import ChatScores, RerankScores, ScoreProtocol
 
 log = structlog.get_logger("graphgate.cross_encoder")
 
-DEFAULT_BASE_URL = "https://api.openai.com/v1"
-CONNECT_TIMEOUT_S = 5.0
-NO_KEY = "none"
-"""Sent to a server of one's own that checks no key: the client insists on one."""
 PASSAGE_CHARS_MAX = 4_000
 QUERY_CHARS_MAX = 8_000
 """What follows is not read by the model."""
@@ -114,8 +111,8 @@ class OpenAICrossEncoder:
         status = error.status_code
         if status == 429:
             return CrossEncoderFailed(Failure.RATE_LIMITED, "status 429")
-        passing = status in (408, 409) or status >= 500
-        return CrossEncoderFailed(Failure.UNAVAILABLE if passing else Failure.REFUSED, f"status {status}")
+        failure = Failure.UNAVAILABLE if is_passing(status) else Failure.REFUSED
+        return CrossEncoderFailed(failure, f"status {status}")
 
     def _noted(self, error: CrossEncoderFailed) -> CrossEncoderFailed:
         """The caller learns only the kind of failure."""

@@ -61,3 +61,38 @@ async def test_two_layouts_find_the_same(tmp_path: Path) -> None:
     assert len(four["groups_by_shard"]) > 1
     assert {goal["layout"] for goal in found["goals"]} == {"falkordb_1", "falkordb_4"}
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.timeout(180)
+async def test_a_graph_that_a_model_made_finds_the_same(tmp_path: Path) -> None:
+    """Passages go through AddEpisodes in mode LLM, and none is lost or stored twice. What is known of the
+    graph that is written as it is holds of this one: the same episodes, hardly fewer entities and facts."""
+    found = await _eval(tmp_path, "--passages=60", "--questions=2", "--layouts=falkordb_1", "--ingest=both")
+    provided, llm = found["layouts"]
+    assert (provided["name"], provided["ingest"]) == ("falkordb_1", "provided")
+    assert (llm["name"], llm["ingest"]) == ("falkordb_1_llm", "llm")
+    assert "ingestion" not in provided
+    told = llm["ingestion"]
+    assert (told["episodes"], told["failed"], told["failures"]) == (60, 0, [])
+    assert told["entities_created"] == llm["rows"]["entities"]
+    assert told["facts_created"] == llm["rows"]["facts"]
+    assert told["entities_joined"] > 0
+    assert told["facts_closed"] == 0
+    assert told["model_calls"] == sum(told["model_calls_by_task"].values()) >= 60
+    assert provided["rows"]["episodes"] == llm["rows"]["episodes"] == 60
+    for kind in ("entities", "facts", "mentions"):
+        assert 0.97 * provided["rows"][kind] <= llm["rows"][kind] <= provided["rows"][kind], kind
+    # The texts of episodes and their vectors are the same.
+    for method in ("semantic", "keyword"):
+        assert llm["overlap_at_10"][method] == 1.0
+    (comparison,) = found["comparisons"]
+    assert comparison["layout"] == "falkordb_1"
+    assert comparison["rows"] == {"provided": provided["rows"], "llm": llm["rows"]}
+    assert set(comparison["recall_at_10"]) == METHODS
+    for method, both in comparison["recall_at_10"].items():
+        assert both["llm"] == llm["methods"][method]["recall_at_10"]
+        assert both["points"] == pytest.approx(100 * (both["llm"] - both["provided"]), abs=0.011)
+        assert both["met"] is (both["points"] >= -comparison["points_below_max"])
+    assert comparison["recall_at_10"]["semantic"]["points"] == 0.0
+    assert sum("below provided" in goal["goal"] for goal in found["goals"]) == len(METHODS)
+    assert os.listdir(tmp_path) == []

@@ -24,11 +24,19 @@ class GraphitiProcess:
     """Context manager: inside, it answers, one request at a time; at its end, it is stopped."""
 
     def __init__(
-        self, python: Path, engine: EngineName, url: str, group: str, log_file: Path, script: Path = SCRIPT
+        self,
+        python: Path,
+        engine: EngineName,
+        url: str,
+        group: str,
+        log_file: Path,
+        script: Path = SCRIPT,
+        arguments: Sequence[str] = (),
     ) -> None:
-        """`url`: of an engine that runs and that nobody else uses. `log_file` is appended to."""
+        """`url`: of an engine that runs and that nobody else uses. `log_file` is appended to. `arguments`:
+        further ones of `script`."""
         # Isolated: its packages are those of its environment, wherever this process has its own from.
-        self._command = (str(python), "-I", str(script), engine, url, group)
+        self._command = (str(python), "-I", str(script), engine, url, group, *arguments)
         self._log_file = log_file
         self._process: asyncio.subprocess.Process | None = None
         self.version = ""

@@ -1,0 +1,1 @@
+"""How fast groups move, how long their writers wait, and what other groups notice of it."""

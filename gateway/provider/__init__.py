@@ -1,0 +1,1 @@
+"""What every client of an OpenAI-compatible server has in common, whatever it asks for."""
