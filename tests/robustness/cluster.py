@@ -5,16 +5,15 @@ import os
 import signal
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.embedded import CATALOG_ID, EmbeddedFleet
 from gateway.loopback.client import GatewayClient
 from gateway.loopback.gateway_process import GatewayProcess
+from gateway.loopback.worker_process import WorkerProcess
 
 GATEWAYS = 3
-FALKORDB_SHARDS = 2
-NEO4J_SHARDS = 1
 POOL_GRAPHS = 4
 SHARDS_TIMEOUT_S = 120.0
 """For every gateway to reach every shard: a Neo4j that has just started compiles slowly."""
@@ -27,25 +26,24 @@ class Cluster:
     """By part name, gateway-0 and so on."""
     clients: Sequence[GatewayClient]
     """One per gateway, in the same order."""
+    workers: Mapping[str, WorkerProcess] = field(default_factory=dict[str, WorkerProcess])
+    """By part name, worker-0 and so on."""
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """Everything that has a process: gateways, shards, the catalog's Redis."""
-        return (*self.gateways, *(shard.id for shard in self.fleet.shards), CATALOG_ID)
+        """Everything that has a process: gateways, workers, shards, the catalog's Redis."""
+        shards = (shard.id for shard in self.fleet.shards)
+        return (*self.gateways, *self.workers, *shards, CATALOG_ID)
 
     async def kill(self, part: str) -> None:
         """SIGKILL, as a crash would."""
-        if part in self.gateways:
-            await self.gateways[part].kill()
-        else:
-            await self.fleet.kill(part)
+        service = self._service(part)
+        await (self.fleet.kill(part) if service is None else service.kill())
 
     async def start(self, part: str) -> None:
         """Returns once the part answers on its old port, its data loaded."""
-        if part in self.gateways:
-            await self.gateways[part].start()
-        else:
-            await self.fleet.restart(part)
+        service = self._service(part)
+        await (self.fleet.restart(part) if service is None else service.start())
 
     def pause(self, part: str) -> None:
         os.kill(self._pid(part), signal.SIGSTOP)
@@ -54,9 +52,19 @@ class Cluster:
         os.kill(self._pid(part), signal.SIGCONT)
 
     def _pid(self, part: str) -> int:
-        pid = self.gateways[part].pid if part in self.gateways else self.fleet.pid_of(part)
+        service = self._service(part)
+        pid = self.fleet.pid_of(part) if service is None else service.pid
         assert pid is not None, f"{part} does not run"
         return pid
+
+    def _service(self, part: str) -> GatewayProcess | WorkerProcess | None:
+        """None: a shard or the catalog."""
+        return self.gateways.get(part) or self.workers.get(part)
+
+    def gateway_called(self, name: str) -> str | None:
+        """The part that calls itself so; None: none does at present."""
+        running = {part: gateway.pid for part, gateway in self.gateways.items()}
+        return next((part for part, pid in running.items() if f"-{pid}-" in name), None)
 
     async def until_whole(self) -> None:
         """Returns once every gateway reaches every shard. Raises ShardsAway."""
@@ -65,8 +73,16 @@ class Cluster:
 
 
 @asynccontextmanager
-async def running_cluster(directory: Path) -> AsyncGenerator[Cluster]:
-    """Started in `directory`, where data and logs are; stopped at the end whatever happened.
+async def running_cluster(
+    directory: Path,
+    *,
+    falkordb_shards: int,
+    neo4j_shards: int,
+    gateways: Sequence[Mapping[str, str]] = ({},) * GATEWAYS,
+    workers: Sequence[Mapping[str, str]] = (),
+) -> AsyncGenerator[Cluster]:
+    """Started in `directory`, where data and logs are; stopped at the end whatever happened. `gateways` and
+    `workers`: of each the environment variables of its own.
 
     Raises EmbeddedError, GatewayProcessError and ShardsAway.
     """
@@ -74,26 +90,40 @@ async def running_cluster(directory: Path) -> AsyncGenerator[Cluster]:
         fleet = await stack.enter_async_context(
             EmbeddedFleet(
                 directory / "fleet",
-                falkordb_shards=FALKORDB_SHARDS,
-                neo4j_shards=NEO4J_SHARDS,
+                falkordb_shards=falkordb_shards,
+                neo4j_shards=neo4j_shards,
                 # It is started again and again, and never has the time to profit from better code.
                 neo4j_short_lived=True,
             )
         )
-        gateways = {
+        serving = {
             f"gateway-{number}": GatewayProcess(
                 directory / f"gateway-{number}.log",
                 fleet,
                 embedder="none",
                 cache_dir=directory / "cache",
                 pool_graphs=POOL_GRAPHS,
+                # Every phase of a move is on record, so that kills can be aimed at it.
+                settings={"GRAPHGATE_MOVES__RECORD_INTERVAL_S": "0", **own},
             )
-            for number in range(GATEWAYS)
+            for number, own in enumerate(gateways)
         }
-        await asyncio.gather(*(stack.enter_async_context(gateway) for gateway in gateways.values()))
+        working = {
+            f"worker-{number}": WorkerProcess(
+                directory / f"worker-{number}.log",
+                fleet,
+                embedder="none",
+                cache_dir=directory / "cache",
+                pool_graphs=POOL_GRAPHS,
+                settings=own,
+            )
+            for number, own in enumerate(workers)
+        }
+        services = (*serving.values(), *working.values())
+        await asyncio.gather(*(stack.enter_async_context(service) for service in services))
         clients = [
-            await stack.enter_async_context(GatewayClient(gateway.address)) for gateway in gateways.values()
+            await stack.enter_async_context(GatewayClient(gateway.address)) for gateway in serving.values()
         ]
-        cluster = Cluster(fleet, gateways, clients)
+        cluster = Cluster(fleet, serving, clients, working)
         await cluster.until_whole()
         yield cluster

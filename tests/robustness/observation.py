@@ -17,7 +17,7 @@ from gateway.settings.fleet import ShardSettings
 from graphgate.v1 import graph_service_pb2
 from shard_router.fleet_identity import FleetIdentity
 from tests.robustness.model.history import GroupSeen, RowSeen, WriteHistory
-from tests.robustness.traffic.requests import row_seen
+from tests.robustness.traffic.requests import entity_seen, fact_seen
 
 _CALL_S_MAX = 30.0
 _AT_ONCE_MAX = 8
@@ -48,7 +48,7 @@ async def observe(
     fleet: EmbeddedFleet, gateways: Sequence[GatewayClient], writes: Sequence[WriteHistory]
 ) -> Observation:
     """Everything must run and nobody write. Raises StillWriting, ShardError and AioRpcError."""
-    async with _drivers(fleet) as drivers:
+    async with open_drivers(fleet) as drivers:
         marker = await next(iter(drivers.values())).read_marker(Deadline.after(_CALL_S_MAX))
         assert marker is not None, "the fleet was founded"
         identity = FleetIdentity.of(marker)
@@ -66,7 +66,8 @@ async def observe(
 
 
 @asynccontextmanager
-async def _drivers(fleet: EmbeddedFleet) -> AsyncGenerator[Mapping[str, ShardDriver]]:
+async def open_drivers(fleet: EmbeddedFleet) -> AsyncGenerator[Mapping[str, ShardDriver]]:
+    """A driver for each shard, by its id. Raises ShardError."""
     drivers: dict[str, ShardDriver] = {}
     try:
         for shard in fleet.shards:
@@ -119,7 +120,7 @@ async def _groups(
                 version=fence.version,
                 rows=await _rows(gateways[number % len(gateways)], group_id, fence.version),
                 operations=await _records(drivers[shard_id], fence, operations.get(group_id, ())),
-                rows_counted=fence.stats[Kind.ENTITY].rows,
+                rows_counted=fence.stats[Kind.ENTITY].rows + fence.stats[Kind.FACT].rows,
             )
 
     group_ids = sorted({*operations, *fences})
@@ -129,16 +130,24 @@ async def _groups(
 
 
 async def _rows(gateway: GatewayClient, group_id: str, version: int) -> dict[str, RowSeen]:
+    """Entities and facts by uuid."""
     rows: dict[str, RowSeen] = {}
-    request = graph_service_pb2.ListEntitiesRequest(
+    entities = graph_service_pb2.ListEntitiesRequest(
         group_id=group_id, page_size=_PAGE_MAX, min_version=version
     )
     while True:
-        page = await gateway.graph.ListEntities(request, timeout=_CALL_S_MAX)
-        rows |= {entity.uuid: row_seen(entity) for entity in page.entities}
+        page = await gateway.graph.ListEntities(entities, timeout=_CALL_S_MAX)
+        rows |= {entity.uuid: entity_seen(entity) for entity in page.entities}
         if not page.next_page_token:
+            break
+        entities.page_token = page.next_page_token
+    facts = graph_service_pb2.ListFactsRequest(group_id=group_id, page_size=_PAGE_MAX, min_version=version)
+    while True:
+        found = await gateway.graph.ListFacts(facts, timeout=_CALL_S_MAX)
+        rows |= {fact.uuid: fact_seen(fact) for fact in found.facts}
+        if not found.next_page_token:
             return rows
-        request.page_token = page.next_page_token
+        facts.page_token = found.next_page_token
 
 
 async def _records(driver: ShardDriver, fence: Fence, op_ids: Sequence[str]) -> dict[str, int]:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.integration.embedded.processes import pids_inside
 from tests.robustness.report.figures import goals_missed
+from tests.robustness.scenario import CRASH
 from tests.unit.gateway.cli.command import start_graphgate
 
 SECONDS = 25
@@ -44,5 +45,5 @@ async def test_every_promise_holds_while_everything_is_killed(tmp_path: Path, ne
 def test_a_run_says_which_goals_it_missed() -> None:
     """Nothing lost in a run without kills or writes proves nothing; a short run is held to its share."""
     counts: dict[str, object] = {"kills": 10, "acked": 1_000, "availability": 0.9699}
-    assert goals_missed(counts, 120) == ["kills", "acked", "availability"]
-    assert goals_missed(counts | {"availability": 0.97}, 60) == []
+    assert goals_missed(CRASH, counts, 120) == ["kills", "acked", "availability"]
+    assert goals_missed(CRASH, counts | {"availability": 0.97}, 60) == []

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 
 
 class Clock:
@@ -11,9 +12,14 @@ class Clock:
 
     def __init__(self) -> None:
         self._started = time.monotonic()
+        self._started_us = time.time_ns() // 1_000
 
     def now_s(self) -> float:
         return time.monotonic() - self._started
+
+    def at_s(self, wall_us: int) -> float:
+        """A wall time of this machine."""
+        return (wall_us - self._started_us) / 1e6
 
 
 class Cause(StrEnum):
@@ -30,6 +36,8 @@ class Outage:
     cause: Cause
     from_s: float
     to_s: float
+    aimed: bool = False
+    """At a phase of a move; else by the plan."""
 
     @property
     def process_was_down(self) -> bool:
@@ -53,6 +61,30 @@ class CallSeen:
     """With success, or with a refusal that the caller's own history explains."""
     gave_up_reason: str
     """Of the last attempt; empty when it was answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class AimedKill:
+    """A SIGKILL of what a move needed."""
+
+    role: str
+    """COORDINATOR, SOURCE, TARGET or CATALOG."""
+    part: str
+    phase: str
+    """Of the move, as it was last seen before; of a coordinator as its record stayed."""
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """When a group was at a shard."""
+
+    shard: str
+    from_s: float = -inf
+    to_s: float = inf
+
+    def overlaps(self, from_s: float, to_s: float) -> bool:
+        return self.from_s <= to_s and from_s <= self.to_s
 
 
 def by_part(outages: Sequence[Outage]) -> Mapping[str, list[Outage]]:

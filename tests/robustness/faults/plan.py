@@ -1,6 +1,6 @@
 """Which part suffers what at which second of the run: a pure function of the seed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
@@ -8,8 +8,6 @@ from random import Random
 from tests.robustness.timeline import Cause
 
 FIRST_FAULT_S = 2.0
-GAP_S_MIN, GAP_S_MAX = 2.4, 4.8
-"""Between two moments at which something happens."""
 QUIET_END_S = 3.0
 """Nothing begins in the last seconds."""
 TWO_AT_ONCE = 0.3
@@ -22,9 +20,10 @@ PAUSED = 0.2
 ROLLED_BACK = 0.6
 """Share of the catalog's other faults that give it back older data."""
 COPIES_BACK_MAX = 6
-REST_S: Mapping[str, float] = {"neo4j": 16.0}
-"""Between two faults of one part, by the beginning of its name; a slow starter is left running longer."""
-REST_S_DEFAULT = 6.0
+REST_S = 6.0
+"""Between two faults of one part."""
+_SLOW = "neo4j"
+"""How parts are called that are left running for longer, because they start slowly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +37,19 @@ class Fault:
     """ROLLBACK only: 1 is the youngest copy; when there are fewer copies, the data is wiped."""
 
 
-def fault_plan(seed: int, seconds: float, parts: Sequence[str], catalog: str) -> tuple[Fault, ...]:
-    """In the order of time. `catalog` is the one of `parts` that can be rolled back; seconds >= 0.
+def fault_plan(
+    seed: int,
+    seconds: float,
+    parts: Sequence[str],
+    catalog: str,
+    gap_s: tuple[float, float],
+    slow_rest_s: float = REST_S,
+    *,
+    only_kills: bool = False,
+) -> tuple[Fault, ...]:
+    """In the order of time. `catalog` is the one of `parts` that can be rolled back; seconds >= 0; `gap_s`:
+    least and most between two moments at which something happens; `slow_rest_s` as of rest_s. `only_kills`:
+    no pauses, no rollbacks.
 
     Every part has its turn before one has its second, unless it still rests from the first.
     """
@@ -53,10 +63,13 @@ def fault_plan(seed: int, seconds: float, parts: Sequence[str], catalog: str) ->
             part = _draw(rng, deck, parts, {part for part, until in rests_until.items() if until > at_s})
             if part is None:
                 break
-            fault = _fault(rng, at_s, part, part == catalog)
-            rests_until[part] = at_s + fault.lasts_s + _rest_s(part)
+            if only_kills:
+                fault = Fault(at_s, part, Cause.KILL, round(rng.uniform(0, DOWN_S_MAX), 3))
+            else:
+                fault = _fault(rng, at_s, part, part == catalog)
+            rests_until[part] = at_s + fault.lasts_s + rest_s(part, slow_rest_s)
             faults.append(fault)
-        at_s = round(at_s + rng.uniform(GAP_S_MIN, GAP_S_MAX), 3)
+        at_s = round(at_s + rng.uniform(*gap_s), 3)
     assert all(before.at_s <= after.at_s for before, after in pairwise(faults))
     return tuple(faults)
 
@@ -82,5 +95,6 @@ def _fault(rng: Random, at_s: float, part: str, is_catalog: bool) -> Fault:
     return Fault(at_s, part, Cause.KILL, down_s)
 
 
-def _rest_s(part: str) -> float:
-    return next((rest for name, rest in REST_S.items() if part.startswith(name)), REST_S_DEFAULT)
+def rest_s(part: str, slow_rest_s: float) -> float:
+    """Least time between two faults of this part; `slow_rest_s` of one that starts slowly."""
+    return slow_rest_s if part.startswith(_SLOW) else REST_S

@@ -1,7 +1,8 @@
 """What the clients sent and were told, and what the shards held in the end.
 
 Times are seconds of the run's clock. A write has one operation id, under which it is sent until it is
-answered; every row is one entity, whose `name` and `summary` carry the token of the writes that set them.
+answered; every row is an entity or a fact, whose two texts (name and summary, name and fact) carry the token
+of the writes that set them.
 """
 
 from collections.abc import Mapping
@@ -13,11 +14,11 @@ class Effect(StrEnum):
     CREATE = "CREATE"
     """Rows that no other write names before this one is acknowledged; refused if they exist."""
     UPSERT = "UPSERT"
-    """Sets name and summary, whether or not the row exists."""
+    """Sets both texts, whether or not the row exists."""
     PATCH = "PATCH"
-    """Sets the summary; refused if the row does not exist."""
+    """Sets the second text; refused if the row does not exist."""
     DELETE = "DELETE"
-    """Of a row that may be missing."""
+    """Of a row that may be missing; the facts of an entity go with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,11 @@ class Write:
     """One for PATCH and DELETE."""
     token: str
     """The text that it writes; no two writes have the same."""
+    ends: tuple[str, str] | None = None
+    """The rows are facts between these entities, always the same for a fact; CREATE and UPSERT are refused
+    if one of them is not there. None: the rows are entities."""
+    embeds: bool = False
+    """What it puts carries a vector that follows from the token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,7 @@ class WriteHistory:
 class RowSeen:
     name: str
     summary: str
+    """Of a fact its words."""
     version: int
     """Of the write that last touched the row."""
 
@@ -106,3 +113,39 @@ class GroupSeen:
     """Version that an operation was recorded with, by operation id; those of the history only."""
     rows_counted: int = 0
     """By the fence's own statistics."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a reader of a change feed was told of one row."""
+
+    uuid: str
+    version: int
+    row: RowSeen | None
+    """None: it was deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPiece:
+    """One answer of a feed."""
+
+    stream: int
+    """Number of the call that it came in; each begins at the position of the answer before."""
+    after_version: int
+    """The reader's position before."""
+    position: int
+    changes: tuple[Change, ...]
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """Everything that one reader was sent of one group, to the group's last version."""
+
+    reader: str
+    group_id: str
+    pieces: tuple[FeedPiece, ...]
+    """In their order. A reader that was told to start anew begins again at position 0: its earlier pieces
+    are not here."""
+    anew: int = 0
+    """Times that it was told to."""

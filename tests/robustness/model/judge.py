@@ -8,46 +8,23 @@ learned counts as applied exactly if the shard recorded it.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from math import inf
 
-from tests.robustness.model.history import Effect, GroupSeen, Read, RowSeen, WriteHistory
+from tests.robustness.model.feeds import judge_feed
+from tests.robustness.model.findings import Finding, Kind
+from tests.robustness.model.history import Effect, Feed, GroupSeen, Read, RowSeen, WriteHistory
 from tests.robustness.model.replay import Replay, replay
-
-
-class Kind(StrEnum):
-    LOST = "lost"
-    """Something acknowledged, or shown to a reader, is not there."""
-    REVIVED = "revived"
-    """Something that was deleted is there."""
-    APPLIED_TWICE = "applied_twice"
-    """A write took effect twice, or its retry got another answer."""
-    SECOND_OWNER = "second_owners"
-    STALE_READ = "stale_reads"
-    """A read was older than min_version or than a write that was acknowledged before the read began."""
-    PHANTOM = "phantoms"
-    """Something is there that no write put there, or that a refused one did."""
-    MISCOUNTED = "miscounted"
-    """The fence's statistics are not those of its rows."""
-
 
 _REUSED = "REQUEST_ID_REUSED"
 _NEVER_REFUSED_BY = frozenset({"ROW_EXISTS", _REUSED})
 """A CREATE is the first to name its rows, and every retry of a write has the same content."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    kind: Kind
-    group_id: str
-    subject: str
-    """uuid of a row, operation id, or empty for the group itself: findings are counted by it."""
-    text: str
-
-
 def judge(
-    writes: Iterable[WriteHistory], reads: Iterable[Read], groups: Mapping[str, GroupSeen]
+    writes: Iterable[WriteHistory],
+    reads: Iterable[Read],
+    groups: Mapping[str, GroupSeen],
+    feeds: Iterable[Feed] = (),
 ) -> tuple[Finding, ...]:
     """Every broken promise, once per kind and subject; empty: none was broken."""
     writes_of: dict[str, list[WriteHistory]] = defaultdict(list)
@@ -56,16 +33,24 @@ def judge(
     reads_of: dict[str, list[Read]] = defaultdict(list)
     for read in reads:
         reads_of[read.group_id].append(read)
+    feeds_of: dict[str, list[Feed]] = defaultdict(list)
+    for feed in feeds:
+        feeds_of[feed.group_id].append(feed)
     found: dict[tuple[Kind, str, str], Finding] = {}
-    for group_id in sorted({*writes_of, *reads_of, *groups}):
+    for group_id in sorted({*writes_of, *reads_of, *feeds_of, *groups}):
         seen = groups.get(group_id, GroupSeen(()))
-        for finding in _group(group_id, writes_of[group_id], reads_of[group_id], seen):
+        told = (writes_of[group_id], reads_of[group_id], feeds_of[group_id])
+        for finding in _group(group_id, *told, seen):
             found.setdefault((finding.kind, finding.group_id, finding.subject), finding)
     return tuple(found.values())
 
 
 def _group(
-    group_id: str, writes: Sequence[WriteHistory], reads: Sequence[Read], seen: GroupSeen
+    group_id: str,
+    writes: Sequence[WriteHistory],
+    reads: Sequence[Read],
+    feeds: Sequence[Feed],
+    seen: GroupSeen,
 ) -> Iterator[Finding]:
     if len(seen.owners) > 1:
         owners = ", ".join(seen.owners)
@@ -87,12 +72,15 @@ def _group(
     yield from _versions(group_id, applied, seen)
     replayed = replay(applied)
     for history in replayed.impossible:
-        op_id = history.write.op_id
-        yield Finding(Kind.PHANTOM, group_id, op_id, f"the patch {op_id} was applied to no row")
+        write = history.write
+        text = f"the {write.effect} {write.op_id} was applied where a row that it needs was not there"
+        yield Finding(Kind.PHANTOM, group_id, write.op_id, text)
     yield from _counts(group_id, applied, replayed)
     yield from _rows(group_id, replayed, seen)
     for read in reads:
         yield from _read(read, replayed)
+    for feed in feeds:
+        yield from judge_feed(feed, replayed, seen.version)
 
 
 def _write(history: WriteHistory, seen: GroupSeen) -> Iterator[Finding]:

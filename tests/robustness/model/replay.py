@@ -23,7 +23,7 @@ class Replay:
     counts: Mapping[str, tuple[int, ...]]
     """What each write must have answered, by operation id."""
     impossible: tuple[WriteHistory, ...]
-    """Patches of rows that did not exist."""
+    """Patches of rows and facts of entities that did not exist."""
 
     def row(self, uuid: str) -> RowSeen | None:
         """At the end."""
@@ -40,18 +40,34 @@ def replay(applied: Sequence[tuple[int, WriteHistory]]) -> Replay:
     steps: dict[str, list[Step]] = {}
     counts: dict[str, tuple[int, ...]] = {}
     impossible: list[WriteHistory] = []
+    facts_of: dict[str, list[str]] = {}
+    """Every fact that ever hung on an entity."""
+
+    def present(uuid: str) -> RowSeen | None:
+        return steps[uuid][-1].row if uuid in steps else None
+
     for version, history in applied:
         write = history.write
         told: list[int] = []
+        puts = write.effect in (Effect.CREATE, Effect.UPSERT)
+        if write.ends is not None and puts and any(present(end) is None for end in write.ends):
+            impossible.append(history)
         for uuid in write.uuids:
-            before = steps[uuid][-1].row if uuid in steps else None
+            before = present(uuid)
             if before is None and write.effect is Effect.PATCH:
                 impossible.append(history)
+            if uuid not in steps:
+                for end in set(write.ends or ()):
+                    facts_of.setdefault(end, []).append(uuid)
             steps.setdefault(uuid, []).append(Step(version, history, _after(write, before, version)))
-            if write.effect is Effect.DELETE:
-                told.append(int(before is not None))
-            else:
+            if write.effect is not Effect.DELETE:
                 told.append(int(before is None))
+                continue
+            told.append(int(before is not None))
+            for fact in facts_of.get(uuid, ()):
+                if present(fact) is not None:
+                    steps[fact].append(Step(version, history, None))
+                    told.append(1)
         counts[write.op_id] = (sum(told),) if write.effect is Effect.DELETE else tuple(told)
     return Replay(steps, counts, tuple(impossible))
 

@@ -1,9 +1,9 @@
 """The share of calls that were answered, of those that could have been. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.robustness.timeline import CallSeen, Outage
+from tests.robustness.timeline import CallSeen, Outage, Stay
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,25 +23,27 @@ class Availability:
 def availability(
     calls: Iterable[CallSeen],
     outages: Mapping[str, Iterable[Outage]],
-    shards: Mapping[str, str],
+    stays: Mapping[str, Sequence[Stay]],
     homes: Mapping[str, str],
     catalog: str,
 ) -> Availability:
     """A call is left out only while the process of its group's shard is down or loading, and if it creates
     the group also while that of the group's root home or of the catalog is.
 
-    `outages` by part; `shards` and `homes` by group.
+    `outages` by part; `stays`, where it was, and `homes` by group.
     """
     answered = counted = left_out = 0
     unanswered: list[CallSeen] = []
     for call in calls:
-        needed = {shards.get(call.group_id)}
+        needed = {
+            stay.shard for stay in stays.get(call.group_id, ()) if stay.overlaps(call.sent_s, call.ended_s)
+        }
         if call.creates_group:
-            needed |= {homes.get(call.group_id), catalog}
+            needed |= {catalog}
+            needed |= {homes[call.group_id]} if call.group_id in homes else set()
         if any(
             outage.process_was_down and outage.overlaps(call.sent_s, call.ended_s)
             for part in needed
-            if part is not None
             for outage in outages.get(part, ())
         ):
             left_out += 1

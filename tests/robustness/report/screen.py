@@ -1,18 +1,19 @@
 """What a person sees of a run."""
 
 from collections import Counter
+from statistics import median
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 from tests.robustness.model.history import Effect
-from tests.robustness.model.judge import Kind
+from tests.robustness.moves.plan import AIMS
 from tests.robustness.report.figures import figures
 from tests.robustness.timeline import Cause, Outage, by_part
 
 if TYPE_CHECKING:
-    from tests.robustness.crash_run import CrashOptions, CrashResult
+    from tests.robustness.run import RunOptions, RunResult
 
 FINDINGS_SHOWN_MAX = 20
 
@@ -23,11 +24,11 @@ _WORDS = {
 }
 
 
-class CrashScreen:
+class RunScreen:
     def __init__(self, console: Console) -> None:
         self._console = console
 
-    def begin(self, options: "CrashOptions") -> None:
+    def begin(self, options: "RunOptions") -> None:
         self._say(f"seed {options.seed}, {options.seconds:g} s; the same faults again: {_replay(options)}")
 
     def outage(self, outage: Outage) -> None:
@@ -36,9 +37,11 @@ class CrashScreen:
             f"{outage.from_s:7.1f} s  {outage.part:<12} {_WORDS[outage.cause]}, back after {lasted_s:.1f} s"
         )
 
-    def end(self, result: "CrashResult") -> None:
+    def end(self, result: "RunResult") -> None:
         for table in (
             _parts(result),
+            _moves(result),
+            _aims(result),
             _writes(result),
             _errors(result),
             _unanswered(result),
@@ -64,8 +67,8 @@ class CrashScreen:
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
-def _replay(options: "CrashOptions") -> str:
-    return f"graphgate crash --seconds {options.seconds:g} --seed {options.seed}"
+def _replay(options: "RunOptions") -> str:
+    return f"graphgate {options.scenario.command} --seconds {options.seconds:g} --seed {options.seed}"
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -75,7 +78,7 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _parts(result: "CrashResult") -> Table:
+def _parts(result: "RunResult") -> Table:
     table = _table("faults", "part", "killed", "paused", "rolled back", "seconds away")
     for part, outages in sorted(by_part(result.outages).items()):
         causes = Counter(outage.cause for outage in outages)
@@ -89,7 +92,7 @@ def _parts(result: "CrashResult") -> Table:
     return table
 
 
-def _writes(result: "CrashResult") -> Table:
+def _writes(result: "RunResult") -> Table:
     table = _table("writes", "kind", "sent", "acknowledged", "unknown", "not applied", "repeated")
     for effect in Effect:
         of_kind = [history for history in result.writes if history.write.effect is effect]
@@ -106,14 +109,43 @@ def _writes(result: "CrashResult") -> Table:
     return table
 
 
-def _errors(result: "CrashResult") -> Table:
+def _moves(result: "RunResult") -> Table:
+    table = _table("moves", "pair", "begun", "done", "cancelled", "failed", "pause, ms", "longest", "thaws")
+    moves = result.moved.moves
+    for pair in sorted({move.pair for move in moves}):
+        mine = [move for move in moves if move.pair == pair]
+        pauses_ms = [pause / 1e3 for move in mine for pause in move.pauses_us] or [0.0]
+        table.add_row(
+            pair,
+            str(len(mine)),
+            *(str(sum(move.phase == phase for move in mine)) for phase in ("DONE", "CANCELLED", "FAILED")),
+            f"{median(pauses_ms):.1f}",
+            f"{max(pauses_ms):.1f}",
+            str(sum(move.thaws for move in mine)),
+        )
+    return table
+
+
+def _aims(result: "RunResult") -> Table:
+    """What was killed in which phase of a move."""
+    kills = result.moved.kills
+    roles = sorted({kill.role for kill in kills})
+    table = _table("killed in a phase", "phase", *(role.lower() for role in roles))
+    for phase in AIMS:
+        cells = [sum((kill.phase, kill.role) == (phase, role) for kill in kills) for role in roles]
+        if kills:
+            table.add_row(phase, *(str(cell or "") for cell in cells))
+    return table
+
+
+def _errors(result: "RunResult") -> Table:
     table = _table("failed attempts", "reason", "times")
     for reason, times in result.log.errors.most_common():
         table.add_row(reason, f"{times:,}")
     return table
 
 
-def _unanswered(result: "CrashResult") -> Table:
+def _unanswered(result: "RunResult") -> Table:
     """Calls that count against the availability, by shard, call and last reason."""
     table = _table(
         "calls not answered within 5 s", "shard", "call", "last reason", "times", "from second", "to"
@@ -131,9 +163,9 @@ def _unanswered(result: "CrashResult") -> Table:
     return table
 
 
-def _verdict(result: "CrashResult") -> Table:
+def _verdict(result: "RunResult") -> Table:
     table = _table("promises", "broken", "times")
     counts = figures(result)
-    for kind in Kind:
+    for kind in result.options.scenario.promises:
         table.add_row(str(kind).replace("_", " "), str(counts[kind]))
     return table

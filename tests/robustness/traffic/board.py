@@ -8,11 +8,23 @@ from random import Random
 from tests.robustness.model.history import Answer, Effect, Read, Write, WriteHistory
 
 RECENT_GROUPS = 24
-"""Most calls go to groups that were made lately, the others to any."""
+RECENT_SHARE = 0.8
+"""Of the calls, to groups that were made lately; the others go to any."""
+FACTS_SHARE = 0.35
+"""Of the calls that name a row of a group with facts."""
 REPEATABLE_MAX = 300
 """Acknowledged writes that may be sent once more."""
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "graphgate:crash")
+
+
+@dataclass(frozen=True, slots=True)
+class RowName:
+    """A row that was written at some time."""
+
+    uuid: str
+    ends: tuple[str, str] | None
+    """Of a fact; None: an entity."""
 
 
 @dataclass(slots=True)
@@ -22,8 +34,13 @@ class GroupBook:
     group_id: str
     version: int
     """The highest that a write of it was acknowledged with."""
-    uuids: list[str] = field(default_factory=list[str])
-    """Of rows that were written at some time."""
+    entities: list[RowName] = field(default_factory=list[RowName])
+    facts: list[RowName] = field(default_factory=list[RowName])
+
+    def any_row(self, rng: Random) -> RowName:
+        """The group was made by the creation of entities."""
+        among = self.facts if self.facts and rng.random() < FACTS_SHARE else self.entities
+        return rng.choice(among)
 
 
 @dataclass(slots=True)
@@ -61,17 +78,29 @@ class Board:
         self._by_id: dict[str, GroupBook] = {}
         self._seed = seed
         self._groups_named = 0
+        self._embedding: set[str] = set()
 
-    def new_group_id(self) -> str:
+    def new_group_id(self, *, embeds: bool = False) -> str:
+        """`embeds`: entities that are put into it carry vectors."""
         self._groups_named += 1
-        return f"crash-{self._seed}-{self._groups_named}"
+        group_id = f"crash-{self._seed}-{self._groups_named}"
+        if embeds:
+            self._embedding.add(group_id)
+        return group_id
 
-    def new_write(self, group_id: str, effect: Effect, uuids: tuple[str, ...]) -> Write:
-        """A write that was never sent; without uuids it gets a new one."""
+    def new_write(
+        self,
+        group_id: str,
+        effect: Effect,
+        uuids: tuple[str, ...],
+        ends: tuple[str, str] | None = None,
+    ) -> Write:
+        """A write that was never sent; `ends` of facts."""
         number = len(self.writes)
         name = f"{self._seed}/{number}"
         op_id = str(uuid.uuid5(_NAMESPACE, f"op/{name}"))
-        return Write(op_id, group_id, effect, uuids, f"token {name}")
+        embeds = ends is None and group_id in self._embedding
+        return Write(op_id, group_id, effect, uuids, f"token {name}", ends, embeds)
 
     def new_uuids(self, count: int) -> tuple[str, ...]:
         name = f"{self._seed}/{len(self.writes)}"
@@ -81,6 +110,13 @@ class Board:
         book = WriteBook(write, sent_s)
         self.writes.append(book)
         return book
+
+    def put_back(self, by_s: float) -> None:
+        """Everything so far was so much earlier than the clock says that is used from now on."""
+        for book in self.writes:
+            book.sent_s -= by_s
+            if book.answered_s is not None:
+                book.answered_s -= by_s
 
     def acknowledged(self, book: WriteBook, answer: Answer, at_s: float) -> None:
         """Also of a repetition."""
@@ -96,7 +132,8 @@ class Board:
             self.groups.append(group)
         group.version = max(group.version, answer.version)
         if write.effect is Effect.CREATE:
-            group.uuids.extend(write.uuids)
+            names = (RowName(uuid, write.ends) for uuid in write.uuids)
+            (group.entities if write.ends is None else group.facts).extend(names)
 
     def group(self, group_id: str) -> GroupBook | None:
         """None: its creation is not acknowledged."""
@@ -106,4 +143,4 @@ class Board:
         if not self.groups:
             return None
         recent = self.groups[-RECENT_GROUPS:]
-        return rng.choice(recent if rng.random() < 0.8 else self.groups)
+        return rng.choice(recent if rng.random() < RECENT_SHARE else self.groups)

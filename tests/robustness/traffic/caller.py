@@ -23,9 +23,9 @@ _PAUSE_S_FIRST, _PAUSE_S_MAX = 0.02, 0.3
 _FINAL = frozenset(
     {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.ALREADY_EXISTS, grpc.StatusCode.INVALID_ARGUMENT}
 )
-_FINAL_REASONS = frozenset({"VERSION_NOT_REACHED"})
+_FINAL_REASONS = frozenset({"VERSION_NOT_REACHED", "ENDPOINT_MISSING"})
 """Another gateway would say the same."""
-_EXPECTED_REASON = "ROW_NOT_FOUND"
+_EXPECTED_REASONS = frozenset({"ROW_NOT_FOUND", "ENDPOINT_MISSING"})
 """Rows are deleted all the time; whether this one was is the model's question."""
 _NOT_APPLIED = frozenset({"SHARD_UNAVAILABLE", "WRITE_CONTENDED", "CATALOG_UNAVAILABLE", "TOO_MANY_CALLS"})
 """Reasons that say for certain that this attempt wrote nothing."""
@@ -52,7 +52,16 @@ class Reply[T]:
 
 
 class Caller:
-    def __init__(self, clients: Sequence[GatewayClient], clock: Clock, log: CallLog, rng: Random) -> None:
+    def __init__(
+        self,
+        clients: Sequence[GatewayClient],
+        clock: Clock,
+        log: CallLog,
+        rng: Random,
+        also_final: frozenset[grpc.StatusCode] = frozenset(),
+    ) -> None:
+        """`also_final`: codes of further refusals that another attempt would not change."""
+        self._also_final = also_final
         self._clients = clients
         self._clock = clock
         self._log = log
@@ -66,6 +75,7 @@ class Caller:
         *,
         creates_group: bool = False,
         call_s_max: float = CALL_S_MAX,
+        attempt_s_max: float = ATTEMPT_S_MAX,
     ) -> Reply[T]:
         """`send` is given the client of a gateway and the seconds that the attempt may take."""
         sent_s = self._clock.now_s()
@@ -77,12 +87,12 @@ class Caller:
                 break
             client = self._clients[attempt % len(self._clients)]
             try:
-                answer = await send(client, min(left_s, ATTEMPT_S_MAX))
+                answer = await send(client, min(left_s, attempt_s_max))
             except grpc.aio.AioRpcError as error:
                 reason = reason_of(error)
-                if reason != _EXPECTED_REASON:
+                if reason not in _EXPECTED_REASONS:
                     self._log.errors[reason] += 1
-                if error.code() in _FINAL or reason in _FINAL_REASONS:
+                if error.code() in _FINAL | self._also_final or reason in _FINAL_REASONS:
                     return self._ended(
                         group_id, what, creates_group, Reply(None, reason, doubtful, sent_s, 0)
                     )

@@ -8,7 +8,7 @@ from random import Random
 from gateway.loopback.client import GatewayClient
 from tests.robustness.model.history import Answer, Effect, Read, Write
 from tests.robustness.timeline import Clock
-from tests.robustness.traffic.board import Board, GroupBook, WriteBook
+from tests.robustness.traffic.board import Board, GroupBook, RowName, WriteBook
 from tests.robustness.traffic.caller import CALL_S_MAX, Caller, CallLog, Reply
 from tests.robustness.traffic.mix import ABANDONED, OVERWRITE_FIRST, ROWS_PER_CREATE_MAX, Step, next_step
 from tests.robustness.traffic.requests import send_read, send_write
@@ -51,12 +51,18 @@ class TrafficClient:
         elif step is Step.CREATE:
             uuids = self._board.new_uuids(self._rng.randint(1, ROWS_PER_CREATE_MAX))
             await self._write(self._board.new_write(group.group_id, Effect.CREATE, uuids), step)
+        elif step is Step.LINK:
+            ends = (self._rng.choice(group.entities).uuid, self._rng.choice(group.entities).uuid)
+            uuids = self._board.new_uuids(self._rng.randint(1, ROWS_PER_CREATE_MAX))
+            await self._write(self._board.new_write(group.group_id, Effect.CREATE, uuids, ends), step)
         elif step is Step.READ:
-            await self._read(group, self._rng.choice(group.uuids))
+            await self._read(group, group.any_row(self._rng))
         else:
             # Any row that was ever written, so that clients meet each other's rows, deleted ones too.
-            uuid = self._rng.choice(group.uuids)
-            await self._write(self._board.new_write(group.group_id, _EFFECTS[step], (uuid,)), step)
+            row = group.any_row(self._rng)
+            effect = _EFFECTS[step]
+            write = self._board.new_write(group.group_id, effect, (row.uuid,), row.ends)
+            await self._write(write, step)
 
     async def _new_group(self) -> None:
         write = self._board.new_write(self._board.new_group_id(), Effect.CREATE, self._board.new_uuids(1))
@@ -91,20 +97,21 @@ class TrafficClient:
         # Only once a CREATE is acknowledged does anybody else name its rows.
         if book.write.effect is not Effect.CREATE and self._rng.random() < OVERWRITE_FIRST:
             effect = self._rng.choice((Effect.UPSERT, Effect.DELETE))
-            between = self._board.new_write(book.write.group_id, effect, book.write.uuids)
+            write = book.write
+            between = self._board.new_write(write.group_id, effect, write.uuids, write.ends)
             await self._write(between, Step.OVERWRITE)
         await self._attempt(book, Step.SETTLE)
 
-    async def _read(self, group: GroupBook, uuid: str) -> None:
+    async def _read(self, group: GroupBook, named: RowName) -> None:
         min_version = group.version if self._rng.random() < 0.8 else 0
-        send = partial(send_read, group.group_id, uuid, min_version)
+        send = partial(send_read, group.group_id, named, min_version)
         reply = await self._caller.call(group.group_id, Step.READ, send)
         if reply.answer is None and not reply.refusal:
             return
         row, version = reply.answer or (None, None)
         too_old = reply.refusal == "VERSION_NOT_REACHED"
         self._board.reads.append(
-            Read(group.group_id, uuid, min_version, reply.sent_s, reply.ended_s, row, version, too_old)
+            Read(group.group_id, named.uuid, min_version, reply.sent_s, reply.ended_s, row, version, too_old)
         )
 
     def _note_absence(self, write: Write, reply: Reply[Answer]) -> None:

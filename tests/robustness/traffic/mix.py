@@ -7,6 +7,8 @@ from random import Random
 class Step(StrEnum):
     NEW_GROUP = "new group"
     CREATE = "create"
+    LINK = "link"
+    """A new fact between two entities."""
     OVERWRITE = "overwrite"
     PATCH = "patch"
     DELETE = "delete"
@@ -19,11 +21,12 @@ class Step(StrEnum):
 
 _WEIGHTS = {
     Step.NEW_GROUP: 7,
-    Step.CREATE: 18,
-    Step.OVERWRITE: 20,
+    Step.CREATE: 14,
+    Step.LINK: 8,
+    Step.OVERWRITE: 18,
     Step.PATCH: 10,
     Step.DELETE: 9,
-    Step.READ: 24,
+    Step.READ: 22,
     Step.REPEAT: 4,
     Step.SETTLE: 8,
 }

@@ -11,13 +11,14 @@ from tests.robustness.faults.plan import (
     QUIET_END_S,
     fault_plan,
 )
+from tests.robustness.scenario import CRASH
 from tests.robustness.timeline import Cause
 
 PARTS = ("gateway-0", "gateway-1", "gateway-2", "falkordb-0", "falkordb-1", "neo4j-0", "catalog")
 
 
 def _plan(seed: int, seconds: float = 120.0):
-    return fault_plan(seed, seconds, PARTS, "catalog")
+    return fault_plan(seed, seconds, PARTS, "catalog", CRASH.fault_gap_s, CRASH.slow_rest_s)
 
 
 @given(seed=st.integers(0, 2**32), seconds=st.floats(0, 300))
@@ -52,3 +53,11 @@ def test_many_seeds_hold_pauses_and_rollbacks():
     """No kind of fault is forgotten."""
     causes = Counter(fault.cause for seed in range(20) for fault in _plan(seed))
     assert set(causes) == set(Cause)
+
+
+@given(seed=st.integers(0, 2**32))
+def test_a_plan_can_be_of_kills_only(seed: int):
+    """Redis that holds what was accepted must not be rolled back."""
+    plan = fault_plan(seed, 120.0, PARTS, "catalog", CRASH.fault_gap_s, only_kills=True)
+    assert {fault.cause for fault in plan} == {Cause.KILL}
+    assert {fault.part for fault in plan} == set(PARTS)

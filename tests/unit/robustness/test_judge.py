@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.robustness.model.findings import Finding, Kind
 from tests.robustness.model.history import Answer, Effect, GroupSeen, RowSeen
-from tests.robustness.model.judge import Finding, Kind, judge
+from tests.robustness.model.judge import judge
 from tests.unit.robustness.store import GROUP, Run, Store, random_run, write
 
 
 def _found(run: Run) -> tuple[Finding, ...]:
-    return judge(run.writes, run.reads, run.groups)
+    return judge(run.writes, run.reads, run.groups, run.feeds)
 
 
 def _kinds(run: Run) -> set[Kind]:

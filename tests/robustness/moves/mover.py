@@ -1,0 +1,169 @@
+"""One mover: a group after the other, each followed to its end or to what its plan has for it."""
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from random import Random
+
+from gateway.embedded import CATALOG_ID
+from graphgate.v1 import move_pb2
+from tests.robustness.faults.injector import Injector
+from tests.robustness.model.moves import END_PHASES
+from tests.robustness.moves.calls import MoveCalls, phase_of
+from tests.robustness.moves.desk import MoveDesk
+from tests.robustness.moves.plan import (
+    BEFORE_COMMIT,
+    PHASES,
+    Aim,
+    Course,
+    MovePlan,
+    Place,
+    is_over,
+    later_aim,
+    pairs_of,
+    plan_move,
+    target_of,
+)
+from tests.robustness.timeline import AimedKill, Clock
+
+AIMING_S = 0.004
+"""Between two looks at a move that something is to happen to in a phase of it."""
+FOLLOWING_S = 0.1
+_REST_S = (0.05, 0.5)
+"""Between two moves of one mover."""
+_DOWN_S_MAX = 1.5
+_STUCK_S = 45.0
+"""A move that has not ended after so long is left to the end of the run."""
+
+type PartOf = Callable[[str], str | None]
+"""The gateway process that calls itself so, by the name of its part."""
+
+
+class Mover:
+    def __init__(
+        self, desk: MoveDesk, calls: MoveCalls, injector: Injector, part_of: PartOf, clock: Clock, rng: Random
+    ) -> None:
+        self._desk = desk
+        self._calls = calls
+        self._injector = injector
+        self._part_of = part_of
+        self._clock = clock
+        self._rng = rng
+
+    async def run(self, until_s: float) -> None:
+        while self._clock.now_s() < until_s:
+            await self._one_move(until_s)
+            await asyncio.sleep(self._rng.uniform(*_REST_S))
+
+    async def _one_move(self, until_s: float) -> None:
+        group_id, target = await self._pick()
+        if target is None:
+            return
+        plan = plan_move(target, self._desk.killed_in(), self._rng, aims=True)
+        self._desk.busy.add(group_id)
+        try:
+            reply = await self._calls.begin(
+                group_id,
+                plan.to_shard,
+                plan.to_space,
+                plan.reverse_window_s,
+                str(uuid.UUID(int=self._rng.getrandbits(128))),
+            )
+            if reply.answer is None:
+                self._desk.refused[reply.refusal or "NO_ANSWER"] += 1
+                self._desk.places.pop(group_id, None)
+                return
+            await self._follow(reply.answer, plan, until_s)
+        finally:
+            self._desk.busy.discard(group_id)
+
+    async def _pick(self) -> tuple[str, tuple[str, str] | None]:
+        """A group for the pair that was moved least, or for the next one that there is a group for."""
+        candidates = self._desk.candidates(self._rng)
+        places = {group_id: await self._place(group_id) for group_id in candidates}
+        pairs = sorted(
+            pairs_of(self._desk.shards), key=lambda pair: (self._desk.begun[pair], self._rng.random())
+        )
+        for pair in pairs:
+            for group_id, place in places.items():
+                if group_id in self._desk.busy or place is None:
+                    continue
+                target = target_of(pair, place, self._desk.shards, self._rng)
+                if target is not None:
+                    self._desk.begun[pair] += 1
+                    return group_id, target
+        return "", None
+
+    async def _place(self, group_id: str) -> Place | None:
+        known = self._desk.places.get(group_id)
+        if known is None:
+            known = await self._calls.place_of(group_id)
+            if known is not None:
+                self._desk.places[group_id] = known
+        return known
+
+    async def _follow(self, progress: move_pb2.MoveProgress, plan: MovePlan, until_s: float) -> None:
+        """To its end, or until the run or the patience is over."""
+        aim, cancelled, gives_up_s = plan.aim, False, self._clock.now_s() + _STUCK_S
+        course = plan.course
+        while True:
+            self._desk.see(progress)
+            phase = phase_of(progress)
+            if aim is not None and phase == aim.phase:
+                # Not twice: where it cannot be killed now, the phase has been missed.
+                await self._strike(aim, progress)
+                aim = None
+            elif aim is not None and is_over(aim.phase, phase):
+                aim = later_aim(aim, phase, plan.reverse_window_s, self._desk.killed_in(), self._rng)
+            if course is Course.CANCEL and not cancelled and _reached(plan.cancel_in, phase):
+                cancelled = await self._calls.cancel(progress.move_id)
+            if phase == "REVERSIBLE" and course is Course.FINISH and aim is None:
+                await self._calls.finish(progress.move_id)
+            if phase == "REVERSIBLE" and course is Course.REVERSE and aim is None:
+                back = await self._calls.reverse(progress.move_id)
+                if back.answer is not None:
+                    course, progress = Course.FINISH, back.answer
+                    continue
+                self._desk.refused[f"REVERSE_{back.refusal or 'NO_ANSWER'}"] += 1
+                course = Course.FINISH
+            now_s = self._clock.now_s()
+            if phase in END_PHASES or now_s > min(until_s, gives_up_s):
+                return
+            waits = aim is not None or (course is Course.CANCEL and not cancelled)
+            await asyncio.sleep(AIMING_S if waits else FOLLOWING_S)
+            reply = await self._calls.get(progress.move_id)
+            if reply.refusal:
+                # An older copy of the catalog's data.
+                self._desk.forget(progress.move_id)
+                return
+            progress = reply.answer or progress
+
+    async def _strike(self, aim: Aim, progress: move_pb2.MoveProgress) -> None:
+        part = self._part(aim.role, progress)
+        if part is None or not self._injector.may_strike(part):
+            return
+        at_s = self._clock.now_s()
+        self._injector.strike(part, self._rng.uniform(0, _DOWN_S_MAX))
+        phase = phase_of(progress)
+        if aim.role == "COORDINATOR":
+            # Nobody else goes on with the move until its lease has ended.
+            after = (await self._calls.get(progress.move_id)).answer
+            if after is not None and after.coordinator == progress.coordinator:
+                self._desk.see(after)
+                phase = phase_of(after)
+        self._desk.kills.append(AimedKill(aim.role, part, phase, at_s))
+
+    def _part(self, role: str, progress: move_pb2.MoveProgress) -> str | None:
+        match role:
+            case "SOURCE":
+                return progress.source_shard
+            case "TARGET":
+                return progress.target_shard
+            case "CATALOG":
+                return CATALOG_ID
+            case _:
+                return self._part_of(progress.coordinator)
+
+
+def _reached(cancel_in: str, phase: str) -> bool:
+    return phase in BEFORE_COMMIT and PHASES.index(phase) >= PHASES.index(cancel_in)
