@@ -46,7 +46,8 @@ async def list_slots(client: GraphClient, graphs: Sequence[str], deadline: Deadl
 
 
 async def create_slot(client: GraphClient, graph: str, slot: VectorSlot, deadline: Deadline) -> VectorSlot:
-    """Its node first, so that no index is without one; while the slot is empty its index serves at once."""
+    """Its node first, so that no index is without one. An index of an empty label serves in a moment; until
+    then a fill passes over the few rows that the slot has."""
     parameters: dict[str, Parameter] = {
         "key": slot.key,
         "properties": {
