@@ -38,6 +38,8 @@ from drivers.search_reads import (
     KeywordRead,
     MatchingQuery,
     MatchingRead,
+    NearestQuery,
+    NearestRead,
     PathQuery,
     PathsRead,
     SemanticQuery,
@@ -196,6 +198,10 @@ class ShardDriver(GroupMoves, Protocol):
     async def semantic(
         self, refs: Sequence[GroupRef], query: SemanticQuery, deadline: Deadline
     ) -> SemanticRead: ...
+
+    async def nearest(self, ref: GroupRef, query: NearestQuery, deadline: Deadline) -> NearestRead:
+        """What semantic() finds for each of the vectors, in one call. Costs rows times vectors."""
+        ...
 
     async def keyword(
         self, refs: Sequence[GroupRef], query: KeywordQuery, deadline: Deadline

@@ -34,6 +34,35 @@ class SemanticRead:
     fences: Mapping[str, Fence]
 
 
+NEAREST_VECTORS_MAX = 64
+
+
+@dataclass(frozen=True, slots=True)
+class NearestQuery:
+    """Several semantic searches of one group that differ by their vector alone."""
+
+    kind: Kind
+    vectors: tuple[Vector, ...]
+    """1 to NEAREST_VECTORS_MAX of one dimension."""
+    limit: int
+    """Of the rows of each vector."""
+    score_min: float
+
+    def __post_init__(self) -> None:
+        assert 1 <= len(self.vectors) <= NEAREST_VECTORS_MAX, f"{len(self.vectors)} vectors in one query"
+        assert len({vector.shape for vector in self.vectors}) == 1, "vectors of several dimensions"
+
+    def of_each(self) -> Sequence[SemanticQuery]:
+        return [SemanticQuery(self.kind, vector, self.limit, self.score_min) for vector in self.vectors]
+
+
+@dataclass(frozen=True, slots=True)
+class NearestRead:
+    hits: tuple[tuple[ScoredRow, ...], ...]
+    """In the order of the vectors; each as SemanticRead has them for that vector."""
+    fence: Fence | None
+
+
 @dataclass(frozen=True, slots=True)
 class TermClause:
     """A row satisfies it that has `term` and, if `others` are given, one of them too."""

@@ -38,6 +38,8 @@ from drivers.search_reads import (
     MatchingQuery,
     MatchingRead,
     MatchingRows,
+    NearestQuery,
+    NearestRead,
     PathQuery,
     PathsRead,
     ScoredRow,
@@ -306,6 +308,10 @@ class ModelDriver:
                     hits.append(ScoredRow(RowKey(ref.group_id, uuid), cosine(vector, query.vector)))
         hits = sorted((h for h in hits if h.score >= query.score_min), key=lambda h: (-h.score, h.key))
         return SemanticRead(tuple(hits[: query.limit]), self._fences(refs))
+
+    async def nearest(self, ref: GroupRef, query: NearestQuery, deadline: Deadline) -> NearestRead:
+        reads = [await self.semantic([ref], one, deadline) for one in query.of_each()]
+        return NearestRead(tuple(read.hits for read in reads), reads[0].fences.get(ref.group_id))
 
     async def keyword(self, refs: Sequence[GroupRef], query: KeywordQuery, deadline: Deadline) -> KeywordRead:
         await self._begin("keyword", deadline)

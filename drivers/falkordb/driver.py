@@ -22,6 +22,8 @@ from drivers.search_reads import (
     KeywordRead,
     MatchingQuery,
     MatchingRead,
+    NearestQuery,
+    NearestRead,
     PathQuery,
     PathsRead,
     SemanticQuery,
@@ -152,6 +154,9 @@ class FalkorDBDriver:
         self, refs: Sequence[GroupRef], query: SemanticQuery, deadline: Deadline
     ) -> SemanticRead:
         return await search.semantic(self._client, refs, self._pool_graphs, query, deadline)
+
+    async def nearest(self, ref: GroupRef, query: NearestQuery, deadline: Deadline) -> NearestRead:
+        return await search.nearest(self._client, self.graph_of(ref), ref.group_id, query, deadline)
 
     async def keyword(self, refs: Sequence[GroupRef], query: KeywordQuery, deadline: Deadline) -> KeywordRead:
         return await search.keyword(self._client, refs, self._pool_graphs, query, deadline)

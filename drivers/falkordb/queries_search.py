@@ -12,7 +12,7 @@ all filters but the one that is asked most often, so that the engine's plan cach
 from functools import cache
 
 from drivers.falkordb.conditions import condition, less, narrowed
-from drivers.falkordb.queries import FENCES_OF_GROUPS, OWNING, match_by, tagged, union
+from drivers.falkordb.queries import FENCE_OF_GROUP, FENCES_OF_GROUPS, OWNING, match_by, tagged, union
 from drivers.filter_parameters import Narrowing
 from drivers.graph_model import EDGE_KINDS, Kind
 from drivers.row_codec import LABEL
@@ -41,6 +41,22 @@ WITH g, n.uuid AS u, 1 - vec.cosineDistance(n.{slot}, vecf32($vector)) AS s WHER
 WITH g, u, s ORDER BY s DESC, g, u LIMIT $limit
 {tagged(HIT, "g, u, s")}"""
     return union((hits, FENCES_OF_GROUPS))
+
+
+@cache
+def nearest_text(kind: Kind, slot: str) -> str:
+    """Parameters: group, fits, vectors, limit, score_min. A HIT for each vector that is near to a row: its
+    position, and [uuid, score] of the rows."""
+    hits = f"""MATCH (f:_Fence {{group_id: $group}}) WHERE {OWNING}
+AND size(string.matchRegEx(f.embeddings, $fits)) > 0
+UNWIND range(0, size($vectors) - 1) AS place
+WITH place, vecf32($vectors[place]) AS vector
+MATCH {match_by(kind, "group_id: $group")} WHERE n.{slot} IS NOT NULL
+WITH place, n.uuid AS u, 1 - vec.cosineDistance(n.{slot}, vector) AS s WHERE s >= $score_min
+WITH place, u, s ORDER BY s DESC, u
+WITH place, collect([u, s])[0..$limit] AS best
+{tagged(HIT, "place, best")}"""
+    return union((hits, FENCE_OF_GROUP))
 
 
 @cache

@@ -235,6 +235,21 @@ def _searches(example: ExampleGroup) -> Iterator[QueryShape]:
             },
             indexes=(FENCE, _range(kind, "group_id")),
         )
+    for kind in TEXT_KINDS:
+        slot = slot_of(example.fence.embeddings, kind)
+        vector = example.vector(kind)
+        yield QueryShape(
+            name=shape_name("nearest", kind),
+            text=queries_search.nearest_text(kind, slot),
+            parameters={
+                "group": example.ref.group_id,
+                "fits": fitting_spec(kind, vector.shape[0], slot),
+                "vectors": [vector, vector],
+                "limit": _LIMIT,
+                "score_min": -1.0,
+            },
+            indexes=(FENCE, _range(kind, "group_id")),
+        )
     yield QueryShape(
         name="next-validity-change",
         text=queries_search.NEXT_VALIDITY_CHANGE,

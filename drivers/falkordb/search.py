@@ -37,6 +37,8 @@ from drivers.search_reads import (
     MatchingQuery,
     MatchingRead,
     MatchingRows,
+    NearestQuery,
+    NearestRead,
     ScoredRow,
     SemanticQuery,
     SemanticRead,
@@ -111,6 +113,34 @@ async def _semantic_of_graph(
     return sorted(hits, key=_rank)[: query.limit], known
 
 
+async def nearest(
+    client: GraphClient, graph: str, group_id: str, query: NearestQuery, deadline: Deadline
+) -> NearestRead:
+    """A second query if the group's fence names another slot than the usual one."""
+    parameters: dict[str, Parameter] = {
+        "group": group_id,
+        "vectors": query.vectors,
+        "limit": query.limit,
+        "score_min": query.score_min,
+    }
+    slots = [DEFAULT_SLOT]
+    for slot in slots:
+        fits = fitting_spec(query.kind, query.vectors[0].shape[0], slot)
+        text = texts.nearest_text(query.kind, slot)
+        found = await client.read(graph, text, parameters | {"fits": fits}, deadline, "searches by vectors")
+        fence = fences(found).get(group_id)
+        named = DEFAULT_SLOT if fence is None else slot_of(fence.embeddings, query.kind)
+        if len(slots) == 1 and named != slot:
+            slots.append(named)
+            continue
+        hits: list[tuple[ScoredRow, ...]] = [()] * len(query.vectors)
+        for tag, values in found:
+            if tag == texts.HIT:
+                hits[values[0]] = tuple(_scored_row(group_id, *hit) for hit in values[1])
+        return NearestRead(tuple(hits), fence)
+    raise AssertionError("the second slot is the last")
+
+
 def fitting_spec(kind: Kind, dimension: int, slot: str) -> str:
     """A regular expression for the embeddings of a fence: the JSON that fence_codec writes, whose model
     and revision may be any string."""
@@ -123,11 +153,11 @@ def _filter(kind: Kind, wanted: RowFilter) -> Mapping[str, Parameter]:
 
 
 def _scored(found: Rows) -> list[ScoredRow]:
-    return [
-        ScoredRow(RowKey(values[0], values[1]), max(-1.0, min(1.0, values[2])))
-        for tag, values in found
-        if tag == texts.HIT
-    ]
+    return [_scored_row(*values) for tag, values in found if tag == texts.HIT]
+
+
+def _scored_row(group_id: str, uuid: str, score: float) -> ScoredRow:
+    return ScoredRow(RowKey(group_id, uuid), max(-1.0, min(1.0, score)))
 
 
 # --- keyword --------------------------------------------------------------------------------------

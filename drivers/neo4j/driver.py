@@ -29,6 +29,8 @@ from drivers.search_reads import (
     KeywordRead,
     MatchingQuery,
     MatchingRead,
+    NearestQuery,
+    NearestRead,
     PathQuery,
     PathsRead,
     SemanticQuery,
@@ -170,6 +172,9 @@ class Neo4jDriver:
         self, refs: Sequence[GroupRef], query: SemanticQuery, deadline: Deadline
     ) -> SemanticRead:
         return await self._searches.semantic(refs, query, deadline)
+
+    async def nearest(self, ref: GroupRef, query: NearestQuery, deadline: Deadline) -> NearestRead:
+        return await self._searches.nearest(ref, query, deadline)
 
     async def keyword(self, refs: Sequence[GroupRef], query: KeywordQuery, deadline: Deadline) -> KeywordRead:
         return await self._searches.keyword(refs, query, deadline)

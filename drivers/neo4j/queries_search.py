@@ -43,6 +43,29 @@ CALL () {{
 RETURN hits, fences"""
 
 
+@cache
+def nearest_text(kind: Kind) -> str:
+    """Parameters: groups (one map of group_id), prefix, slot, vectors, dimension, limit, similarity_min (of
+    the engine's score). One record: [hits as [position of the vector, [[pk, score]]], fences].
+
+    Each row's vector is read once, which is most of what semantic_text costs.
+    """
+    return f"""{PREFIX}
+CALL () {{
+  MATCH {pattern(kind)} USING INDEX SEEK n:{LABEL[kind]}(pk)
+  WHERE n.pk STARTS WITH $p.prefix
+  WITH n.pk AS pk, n[$p.slot] AS vector WHERE size(vector) = $p.dimension
+  UNWIND range(0, size($p.vectors) - 1) AS place
+  WITH place, pk, vector.similarity.cosine(vector, $p.vectors[place]) AS score
+  WHERE score >= $p.similarity_min
+  WITH place, pk, score ORDER BY score DESC, pk
+  WITH place, collect([pk, score])[0..$p.limit] AS best
+  RETURN collect([place, best]) AS hits
+}}
+{fences_of_groups("hits")}
+RETURN hits, fences"""
+
+
 _FITTING = """WITH found, reduce(fit = [0, 0], hit IN found |
     CASE WHEN fit[1] = 0 OR fit[0] + coalesce(size(hit[2]), 0) <= $p.chars_max
     THEN [fit[0] + coalesce(size(hit[2]), 0), fit[1] + 1]

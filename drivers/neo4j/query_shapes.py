@@ -251,6 +251,23 @@ def _searches(example: ExampleGroup) -> Iterator[QueryShape]:
             never=IN_ORDER_OF_THE_TEXT,
         )
     prefix = group_id + queries_read.FIRST_PK_SUFFIX
+    for kind in TEXT_KINDS:
+        vector = example.vector(kind).tolist()
+        yield QueryShape(
+            name=shape_name("nearest", kind),
+            text=queries_search.nearest_text(kind),
+            parameters={
+                "groups": [{"group_id": group_id}],
+                "prefix": prefix,
+                "slot": slot_of(example.fence.embeddings, kind),
+                "vectors": [vector, vector],
+                "dimension": len(vector),
+                "limit": LIMIT,
+                "similarity_min": 0.0,
+            },
+            indexes=(unique(kind), FENCE),
+            never=IN_ORDER_OF_THE_TEXT,
+        )
     yield QueryShape(
         name="next-validity-change",
         text=queries_search.NEXT_VALIDITY_CHANGE,

@@ -23,6 +23,7 @@ from drivers.neo4j.queries_search import (
     expand_text,
     keyword_text,
     matching_text,
+    nearest_text,
     semantic_text,
 )
 from drivers.neo4j.schema_rules import FULLTEXT_NAME
@@ -39,6 +40,8 @@ from drivers.search_reads import (
     MatchingQuery,
     MatchingRead,
     MatchingRows,
+    NearestQuery,
+    NearestRead,
     ScoredRow,
     SemanticQuery,
     SemanticRead,
@@ -49,6 +52,8 @@ from drivers.search_reads import (
 _CLAUSES_MAX = 1_024
 """Lucene refuses a query with more clauses; each group and each term is one."""
 _SLOT_CHANGES_MAX = 3
+_SIMILARITY_SLACK = 1e-6
+"""Score and the cosine made of it are rounded apart: the bound of the query decides in the end."""
 
 
 class Searches:
@@ -87,6 +92,34 @@ class Searches:
                 scored = (_scored(*hit) for hit in hits)
                 return SemanticRead(tuple(hit for hit in scored if hit.score >= query.score_min), fences)
             slots |= told
+        raise ShardImpaired(self._client.shard_id, "the vectors of a group are being replaced")
+
+    async def nearest(self, ref: GroupRef, query: NearestQuery, deadline: Deadline) -> NearestRead:
+        group_id, slot = ref.group_id, records.DEFAULT_SLOT
+        for _ in range(_SLOT_CHANGES_MAX):
+            ((found_hits, found),) = await self._client.read(
+                nearest_text(query.kind),
+                {
+                    "groups": [{"group_id": group_id}],
+                    "prefix": group_id + FIRST_PK_SUFFIX,
+                    "slot": slot,
+                    "vectors": [vector.tolist() for vector in query.vectors],
+                    "dimension": query.vectors[0].shape[0],
+                    "limit": query.limit,
+                    "similarity_min": (1.0 + query.score_min) / 2 - _SIMILARITY_SLACK,
+                },
+                "nearest",
+                deadline,
+            )
+            fence = records.fences(found).get(group_id)
+            told = slot if fence is None else records.slot_of(fence.embeddings, query.kind)
+            if told == slot:
+                hits: list[tuple[ScoredRow, ...]] = [()] * len(query.vectors)
+                for place, best in found_hits:
+                    scored = (_scored(group_id, *hit) for hit in best)
+                    hits[place] = tuple(hit for hit in scored if hit.score >= query.score_min)
+                return NearestRead(tuple(hits), fence)
+            slot = told
         raise ShardImpaired(self._client.shard_id, "the vectors of a group are being replaced")
 
     async def keyword(self, refs: Sequence[GroupRef], query: KeywordQuery, deadline: Deadline) -> KeywordRead:

@@ -14,7 +14,7 @@ from drivers.errors import DeadlinePassed
 from drivers.fence import Fence, FenceState, GroupRef, ShardMarker
 from drivers.graph_model import Kind
 from drivers.reads import ListQuery
-from drivers.search_reads import ExpandQuery, KeywordQuery, PathQuery, SemanticQuery
+from drivers.search_reads import ExpandQuery, KeywordQuery, NearestQuery, PathQuery, SemanticQuery
 from drivers.write_plan import ImageRequest
 from tests.contract.probes import Probe
 from tests.contract.rows import entity, new_uuid, vector
@@ -39,6 +39,7 @@ CALLS: dict[str, Call] = {
     "list_rows": lambda d, r, t: d.list_rows(r, ListQuery(Kind.ENTITY, 10), t),
     "changes": lambda d, r, t: d.changes(r, 0, 10, t),
     "semantic": lambda d, r, t: d.semantic([r], SemanticQuery(Kind.ENTITY, vector([1, 2]), 10), t),
+    "nearest": lambda d, r, t: d.nearest(r, NearestQuery(Kind.ENTITY, (vector([1, 2]),), 10, 0.0), t),
     "keyword": lambda d, r, t: d.keyword([r], KeywordQuery(Kind.ENTITY, ("x",), 10), t),
     "paths": lambda d, r, t: d.paths(r, PathQuery(new_uuid(), new_uuid()), t),
     "expand": lambda d, r, t: d.expand([ExpandQuery(r.group_id, r.space, (new_uuid(),), Kind.FACT, 10)], t),

@@ -9,7 +9,7 @@ from drivers.contract import ShardDriver
 from drivers.fence import GroupRef
 from drivers.graph_model import Kind
 from drivers.reads import Anchor, ListOrder, ListQuery
-from drivers.search_reads import ExpandQuery, KeywordQuery, PathQuery, SemanticQuery
+from drivers.search_reads import ExpandQuery, KeywordQuery, NearestQuery, PathQuery, SemanticQuery
 from drivers.write_plan import ImageRequest
 from tests.contract.probes import Probe
 from tests.contract.rows import new_uuid, vector
@@ -39,6 +39,7 @@ READS: dict[str, Read] = {
     ),
     "changes": lambda d, r: d.changes(r, 0, 10, soon()),
     "semantic": lambda d, r: d.semantic([r], SemanticQuery(Kind.FACT, vector([1, 2]), 10), soon()),
+    "nearest": lambda d, r: d.nearest(r, NearestQuery(Kind.FACT, (vector([1, 2]),), 10, 0.0), soon()),
     "keyword": lambda d, r: d.keyword([r], KeywordQuery(Kind.FACT, ("x",), 10), soon()),
     "paths": lambda d, r: d.paths(r, PathQuery(new_uuid(), new_uuid()), soon()),
     "expand": lambda d, r: d.expand(

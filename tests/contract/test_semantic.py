@@ -9,7 +9,7 @@ import pytest
 from drivers.fence import GroupRef
 from drivers.graph_model import TEXT_KINDS, AnyRow, Community, Kind, Vector
 from drivers.row_key import RowKey
-from drivers.search_reads import SemanticQuery, SemanticRead
+from drivers.search_reads import NearestQuery, NearestRead, SemanticQuery, SemanticRead
 from tests.contract.conftest import OpenTenant
 from tests.contract.rows import entity, episode, fact, new_uuid, random_vector, uuids, vector
 from tests.contract.tenant import Tenant, soon
@@ -185,3 +185,32 @@ async def test_groups_of_different_spaces_are_one_ranking(open_tenant: OpenTenan
     read = await _search(tenants[0], Kind.ENTITY, query, 12, [tenant.ref for tenant in tenants])
     _equal(read, _ranked(stored, query)[:12])
     assert len(read.fences) == 4
+
+
+@pytest.mark.parametrize("kind", TEXT_KINDS_SORTED)
+async def test_many_vectors_at_once_find_what_each_finds_alone(open_tenant: OpenTenant, kind: Kind) -> None:
+    """In the order of the vectors, cut at the limit and the least score; rows without a vector or of another
+    group stay out, and vectors of another size than the group's find nothing."""
+    rng = np.random.default_rng(11)
+    base = new_uuid()
+    tenant, other = [await open_tenant(f"{base}-{n}") for n in range(2)]
+    for each in (tenant, other):
+        hub = new_uuid()
+        made = [_row(kind, at, hub, random_vector(rng, DIMENSION)) for at in uuids(30)]
+        await each.write(entity("hub", at=hub), *made, _row(kind, new_uuid(), hub, None))
+    vectors = tuple(random_vector(rng, DIMENSION) for _ in range(9))
+    for limit, score_min in ((1, -1.0), (4, -1.0), (100, 0.1), (100, 0.999)):
+        query = NearestQuery(kind, vectors, limit, score_min)
+        read = await tenant.driver.nearest(tenant.ref, query, soon())
+        alone = [(await tenant.driver.semantic([tenant.ref], one, soon())).hits for one in query.of_each()]
+        assert [[hit.key for hit in hits] for hits in read.hits] == [
+            [hit.key for hit in hits] for hits in alone
+        ]
+        scores = [hit.score for hits in read.hits for hit in hits]
+        assert scores == pytest.approx([hit.score for hits in alone for hit in hits], abs=1e-6)
+        assert read.fence == await tenant.fence()
+    longer = NearestQuery(kind, (random_vector(rng, DIMENSION + 1),), 5, -1.0)
+    assert (await tenant.driver.nearest(tenant.ref, longer, soon())).hits == ((),)
+    nowhere = GroupRef(f"{base}-none")
+    read = await tenant.driver.nearest(nowhere, NearestQuery(kind, vectors, 5, -1.0), soon())
+    assert read == NearestRead(((),) * len(vectors), None)

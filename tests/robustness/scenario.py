@@ -61,9 +61,10 @@ CHAOS = Scenario(
     command="chaos",
     falkordb_shards=2,
     neo4j_shards=2,
-    # Beside these, movers kill what a move needs in a phase of it.
-    fault_gap_s=(5.0, 10.0),
-    slow_rest_s=50.0,
+    # Beside these, movers kill what a move needs in a phase of it, which nothing else may be away for.
+    fault_gap_s=(7.0, 12.0),
+    # Of two Neo4j that share two cores with all the rest, one needs half a minute to be there again.
+    slow_rest_s=130.0,
     movers=4,
     bulk_groups=6,
     feed_readers=6,

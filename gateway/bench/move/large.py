@@ -79,7 +79,7 @@ class LargeGroup:
             await asyncio.sleep(self._options.baseline_s)
             return percentile(traffic.others.latencies_ms(from_us, now_us()), 99)
 
-    async def move(self) -> MoveFigures:
+    async def move(self, *, waits_for_indexes: bool) -> MoveFigures:
         """To the other of the two shards. Returns when what was left behind has been deleted, without load.
 
         Raises MoveNotDone.
@@ -90,7 +90,7 @@ class LargeGroup:
         async with self._traffic() as traffic:
             move = await begin_move(self._fleet.client, self._group, second if here == first else first)
             committed = await until_committed(self._fleet.client, move.move_id, looks.append)
-            ready_us = await self._index_ready_us(traffic, committed)
+            ready_us = await self._index_ready_us(traffic, committed) if waits_for_indexes else None
             await asyncio.sleep(_SETTLE_S)
         done = await until_done(self._fleet.client, move.move_id)
         requested_us = done.requested_at.ToMicroseconds()
@@ -99,12 +99,12 @@ class LargeGroup:
         pauses = [pause_ms(traffic.writes.samples, freeze) for freeze in freezes(looks, done)]
         return MoveFigures(
             to_commit_s=to_commit_s,
-            to_indexes_ready_s=(ready_us - requested_us) / 1e6,
+            to_indexes_ready_s=None if ready_us is None else (ready_us - requested_us) / 1e6,
             mb_per_s=done.bytes_copied / 1e6 / to_commit_s,
             pauses_ms=[pause for pause in pauses if pause is not None],
             recorded_pauses_ms=[pause.ToMicroseconds() / 1e3 for pause in done.pauses],
             failed_calls=sum(len(load.failures) for load in traffic.loads),
-            others_ms=traffic.others.latencies_ms(requested_us, max(ready_us, committed_us)),
+            others_ms=traffic.others.latencies_ms(requested_us, max(ready_us or 0, committed_us)),
         )
 
     async def _semantic(self) -> pb.SearchResponse:

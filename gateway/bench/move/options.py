@@ -30,6 +30,8 @@ class MoveBenchOptions:
     facts: int
     moves: int
     """Of each pair."""
+    index_waits: int
+    """Moves of each pair, the first ones, after which the load runs on until the target's indexes serve."""
     small_groups: int
     """0: the part is left out."""
     writes_per_s: float = 100.0

@@ -69,7 +69,8 @@ async def _shuttle(
     legs = options.moves * (1 if pair.back == pair else 2)
     watch.begin(f"{pair.name}: moves", legs)
     for leg in range(legs):
-        (back if leg % 2 and pair.back != pair else there).append(await group.move())
+        moved = back if leg % 2 and pair.back != pair else there
+        moved.append(await group.move(waits_for_indexes=len(moved) < options.index_waits))
         watch.advance(1)
     gc.unfreeze()
     found = [pair_figures(pair, there, baseline_p99_ms)]

@@ -6,6 +6,7 @@ a write that names it is refused if anything in the group has changed since.
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import batched
 
 from drivers.contract import ShardDriver
 from drivers.deadline import Deadline
@@ -13,7 +14,14 @@ from drivers.fence import Fence
 from drivers.filters import RowFilter
 from drivers.graph_model import AnyRow, Kind, Vector
 from drivers.reads import ROWS_PER_READ_MAX, Anchor, ListCursor, ListOrder, ListQuery
-from drivers.search_reads import ExpandQuery, ExpandRead, KeywordHit, KeywordQuery, TermClause
+from drivers.search_reads import (
+    ExpandQuery,
+    ExpandRead,
+    KeywordHit,
+    KeywordQuery,
+    NearestQuery,
+    TermClause,
+)
 from drivers.write_plan import ImageRequest, Images, OpRecord
 from shard_router.candidates import CandidateQuery
 from shard_router.errors import StalePlacement
@@ -21,6 +29,11 @@ from shard_router.placement import Placement
 from shard_router.router import Router
 from shard_router.scatter import Scatter
 from shard_router.search_scope import SearchScope
+
+NEAREST_ROWS_MAX = 4_000
+"""Above, a group's vectors have an index of their own, and the engine asks that once for each vector."""
+VECTORS_PER_READ_MAX = 16
+"""A read of 4,000 rows by so many holds a thread of FalkorDB for about 40 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +160,21 @@ class GroupReads:
             candidates = await self._scatter.candidates(SearchScope(located), [query], self._deadline)
             found.append([hit.key.uuid for hit in candidates[kind].semantic])
         return found
+
+    async def nearest(
+        self, kind: Kind, vectors: Sequence[Vector], limit: int, score_min: float
+    ) -> Sequence[str]:
+        """uuids of what near() finds for any of the vectors, in few calls that pass over all rows of the
+        kind: of groups up to NEAREST_ROWS_MAX rows."""
+        found: dict[str, None] = {}
+        for part in batched(vectors, VECTORS_PER_READ_MAX):
+            query = NearestQuery(kind, part, limit, score_min)
+            read = await self._owned(
+                lambda driver, placement, query=query: driver.nearest(placement.ref, query, self._deadline),
+                lambda read: read.fence,
+            )
+            found |= dict.fromkeys(hit.key.uuid for hits in read.hits for hit in hits)
+        return list(found)
 
     async def edges_of(self, uuids: Sequence[str], per_entity_max: int, edges_max: int) -> Expanded:
         """Facts of these entities, newest first."""

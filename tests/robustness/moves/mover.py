@@ -14,6 +14,7 @@ from tests.robustness.moves.desk import MoveDesk
 from tests.robustness.moves.plan import (
     BEFORE_COMMIT,
     PHASES,
+    ROLES,
     Aim,
     Course,
     MovePlan,
@@ -110,9 +111,11 @@ class Mover:
             self._desk.see(progress)
             phase = phase_of(progress)
             if aim is not None and phase == aim.phase:
-                # Not twice: where it cannot be killed now, the phase has been missed.
-                await self._strike(aim, progress)
-                aim = None
+                # Not twice: where nothing can be killed now, the phase has been missed.
+                if await self._strike(aim, progress):
+                    aim = None
+                else:
+                    aim = later_aim(aim, phase, plan.reverse_window_s, self._desk.killed_in(), self._rng)
             elif aim is not None and is_over(aim.phase, phase):
                 aim = later_aim(aim, phase, plan.reverse_window_s, self._desk.killed_in(), self._rng)
             if course is Course.CANCEL and not cancelled and _reached(plan.cancel_in, phase):
@@ -138,20 +141,29 @@ class Mover:
                 return
             progress = reply.answer or progress
 
-    async def _strike(self, aim: Aim, progress: move_pb2.MoveProgress) -> None:
-        part = self._part(aim.role, progress)
-        if part is None or not self._injector.may_strike(part):
-            return
+    async def _strike(self, aim: Aim, progress: move_pb2.MoveProgress) -> bool:
+        """Kills what has the role or, while that rests, what has another one; whether anything was."""
+        others = [role for role in ROLES if role != aim.role]
+        roles = [aim.role, *self._rng.sample(others, len(others))]
+        strikable = (
+            (role, part)
+            for role in roles
+            if (part := self._part(role, progress)) is not None and self._injector.may_strike(part)
+        )
+        role, part = next(strikable, (aim.role, None))
+        if part is None:
+            return False
         at_s = self._clock.now_s()
         self._injector.strike(part, self._rng.uniform(0, _DOWN_S_MAX))
         phase = phase_of(progress)
-        if aim.role == "COORDINATOR":
+        if role == "COORDINATOR":
             # Nobody else goes on with the move until its lease has ended.
             after = (await self._calls.get(progress.move_id)).answer
             if after is not None and after.coordinator == progress.coordinator:
                 self._desk.see(after)
                 phase = phase_of(after)
-        self._desk.kills.append(AimedKill(aim.role, part, phase, at_s))
+        self._desk.kills.append(AimedKill(role, part, phase, at_s))
+        return True
 
     def _part(self, role: str, progress: move_pb2.MoveProgress) -> str | None:
         match role:

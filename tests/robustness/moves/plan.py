@@ -29,7 +29,7 @@ AIMS = (*PHASES[:-1], CANCELLING)
 """Phases in which something is killed."""
 BEFORE_COMMIT = PHASES[: PHASES.index("COMMITTED")]
 
-_ROLES = {"COORDINATOR": 5, "SOURCE": 2, "TARGET": 2, "CATALOG": 1}
+ROLES = {"COORDINATOR": 5, "SOURCE": 2, "TARGET": 2, "CATALOG": 1}
 AIMED = 0.6
 """Share of the moves that are aimed at, while what they need may be killed."""
 _WINDOWS_S = (0.0, 0.5, 2.0)
@@ -102,7 +102,7 @@ def plan_move(target: tuple[str, str], killed_in: Mapping[str, int], rng: Random
     if aims and rng.random() < AIMED:
         phases = [CANCELLING] if course is Course.CANCEL else _phases(window_s)
         phase = least_killed(phases, killed_in, rng)
-        aim = Aim(rng.choices(list(_ROLES), list(_ROLES.values()))[0], phase)
+        aim = Aim(rng.choices(list(ROLES), list(ROLES.values()))[0], phase)
     cancel_in = rng.choice(BEFORE_COMMIT) if course is Course.CANCEL else ""
     return MovePlan(*target, window_s, course, cancel_in, aim)
 
