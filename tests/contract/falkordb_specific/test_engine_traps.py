@@ -17,7 +17,7 @@ from drivers.filters import RowFilter
 from drivers.graph_model import OPEN_END, OPEN_START, Entity, Fact, Kind
 from drivers.reads import Anchor
 from drivers.row_codec import kind_of
-from drivers.search_reads import ExpandQuery, KeywordQuery, SemanticQuery, TermClause
+from drivers.search_reads import ExpandQuery, KeywordQuery, NearestQuery, SemanticQuery, TermClause
 from drivers.write_plan import ImageRequest, RowPut, VectorChange, WritePlan, WriteStatus
 from tests.contract.falkordb_specific.conftest import OpenGroup
 from tests.contract.rows import entity, episode, fact, mention, new_uuid, vector
@@ -217,6 +217,11 @@ async def test_vectors_of_a_slot_are_read_and_searched(open_group: OpenGroup) ->
     )
     assert [hit.key.uuid for hit in read.hits] == [row.uuid, plain.uuid]
     assert set(read.fences) == {special.ref.group_id, common.ref.group_id}
+    for tenant, given in ((special, row), (common, plain)):
+        near = await tenant.driver.nearest(
+            tenant.ref, NearestQuery(Kind.ENTITY, (row.embedding, row.embedding), 10, -1.0), soon()
+        )
+        assert [[hit.key.uuid for hit in hits] for hits in near.hits] == [[given.uuid]] * 2
     wanted = {special.ref: [row.uuid], common.ref: [plain.uuid]}
     fetched = await special.driver.fetch_rows(Kind.ENTITY, wanted, True, soon())
     for tenant, given in ((special, row), (common, plain)):
@@ -247,6 +252,8 @@ async def test_rows_of_a_group_that_moved_away_take_no_place(
     keyword = await falkordb.keyword(refs, KeywordQuery(Kind.ENTITY, ("needle",), 1), soon())
     assert [hit.key.group_id for hit in keyword.hits] == [here.ref.group_id]
     assert keyword.document_frequency == {"needle": 1}
+    near = await falkordb.nearest(gone.ref, NearestQuery(Kind.ENTITY, (vector([1, 2, 3]),), 1, -1.0), soon())
+    assert near.hits == ((),)
     semantic = await falkordb.semantic(refs, SemanticQuery(Kind.ENTITY, vector([1, 2, 3]), 1), soon())
     assert [hit.key.group_id for hit in semantic.hits] == [here.ref.group_id]
     assert set(semantic.fences) == set(keyword.fences) == {gone.ref.group_id, here.ref.group_id}

@@ -10,7 +10,7 @@ from drivers.graph_model import Kind, Vector
 from drivers.neo4j import Neo4jDriver
 from drivers.neo4j.schema_rules import RULES
 from drivers.reads import ROWS_PER_READ_MAX
-from drivers.search_reads import KeywordQuery, SemanticQuery
+from drivers.search_reads import KeywordQuery, NearestQuery, SemanticQuery
 from tests.contract.neo4j_specific.conftest import OpenGroup
 from tests.contract.rows import entity, vector
 from tests.contract.tenant import Tenant, soon
@@ -37,6 +37,8 @@ async def test_groups_with_vectors_in_different_slots_rank_together(open_group: 
     assert [hit.key.uuid for hit in read.hits] == [rows[0].uuid, in_own[0], rows[1].uuid, rows[2].uuid]
     assert set(read.fences) == {usual.ref.group_id, own.ref.group_id}
     assert await own.vector(Kind.ENTITY, in_own[1]) == pytest.approx(vector([1, 0.035]))
+    near = await own.driver.nearest(own.ref, NearestQuery(Kind.ENTITY, (vector([1, 0]),), 4, -1.0), soon())
+    assert [hit.key.uuid for hit in near.hits[0]] == in_own
 
 
 @pytest.mark.parametrize(
