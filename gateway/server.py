@@ -9,7 +9,6 @@ from google.longrunning import operations_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 
-from drivers.deadline import Deadline
 from drivers.errors import ShardUnavailable
 from gateway.assembly import (
     ListenFailed,
@@ -79,11 +78,6 @@ SERVICES: Final = (
 )
 LAST_ANSWERS_SHARE: Final = 0.1
 """Of the grace: kept to tell the callers of calls that are not done by then."""
-FIRST_CONNECT_S_MAX: Final = 15.0
-"""How long start() waits for the first attempt at every shard to end."""
-FIRST_RETRIES_S_MAX: Final = 3.0
-"""How long it then waits for those that did not answer, for they may be starting, too. After that the gateway
-serves without them: the groups of the others must not wait."""
 
 
 class GatewayServer:
@@ -196,8 +190,7 @@ class GatewayServer:
         await self._fleet.start()
         self._slots.start()
         try:
-            await self._fleet.settled(Deadline.after(FIRST_CONNECT_S_MAX))
-            await self._fleet.answered(Deadline.after(FIRST_RETRIES_S_MAX))
+            await self._fleet.met()
         except ShardUnavailable as error:
             log.warning("shard_away_at_start", shard=error.shard_id, detail=str(error))
         await self._moves.start()

@@ -7,7 +7,6 @@ from functools import partial
 
 import structlog
 
-from drivers.deadline import Deadline
 from drivers.errors import ShardUnavailable
 from gateway.assembly import (
     added_shard_driver,
@@ -30,8 +29,6 @@ from shard_router.router import Router
 from shard_router.slot_keeper import SlotKeeper
 
 log = structlog.get_logger("graphgate.worker")
-
-FIRST_CONNECT_S_MAX = 15.0
 
 
 class WorkerProcess:
@@ -68,7 +65,7 @@ class WorkerProcess:
         await self._fleet.start()
         self._slots.start()
         try:
-            await self._fleet.settled(Deadline.after(FIRST_CONNECT_S_MAX))
+            await self._fleet.met()
         except ShardUnavailable as error:
             log.warning("shard_away_at_start", shard=error.shard_id, detail=str(error))
         await self._ingestion.start()

@@ -65,6 +65,13 @@ class ShardWatcher(Protocol):
     def shard_dropped(self, shard_id: str) -> None: ...
 
 
+FIRST_ANSWER_S_MAX = 15.0
+"""How long met() waits for any shard to answer, or for the first attempt at every shard to end."""
+OTHERS_S_MAX = 3.0
+"""How long it then waits for those that have not answered, for they may be starting, too. Groups of the
+others must not wait longer for one that hangs."""
+
+
 class Fleet:
     """start() before use; settled() to wait for the first answers."""
 
@@ -138,6 +145,21 @@ class Fleet:
         the deadline; the others are usable all the same."""
         for link in list(self._links.values()):
             await link.answered(deadline)
+
+    async def met(self) -> None:
+        """Returns when every shard is ready or refused, or as FIRST_ANSWER_S_MAX and OTHERS_S_MAX say. Raises
+        ShardUnavailable for one that has not answered by then; the others are usable all the same."""
+        deadline = Deadline.after(FIRST_ANSWER_S_MAX)
+        links = list(self._links.values())
+        first = [asyncio.create_task(link.answered(deadline)) for link in links]
+        tasks = [*first, asyncio.create_task(self.settled(deadline))]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        await self.answered(Deadline.after(OTHERS_S_MAX))
 
     async def reached(self, shard_id: str, deadline: Deadline) -> None:
         """Returns when a shard of the map is ready or refused. Raises ShardUnavailable at the deadline."""

@@ -1,7 +1,8 @@
 """Gives moves that the catalog has lost a record again, from the fences of the shards: a group that is left
 frozen has writers that wait, and rows that a window kept are kept for ever, until somebody goes on.
 
-One gateway at a time looks at all fences, slowly, and again after a while. A group that writers find frozen
+One gateway at a time looks at all fences, slowly, and again after a while, and deletes what moves have left
+behind that nobody remembers. A group that writers find frozen
 for too long is looked at at once, by the gateway that they call.
 """
 
@@ -16,6 +17,8 @@ from drivers.errors import GraphgateError
 from drivers.fence import Fence, FenceState
 from shard_router.clock import Clock
 from shard_router.errors import CatalogUnavailable
+from shard_router.moves.cleanup_turns import CleanupTurns
+from shard_router.moves.leftovers import Leftovers
 from shard_router.moves.ports import MoveShards
 from shard_router.moves.record import MoveRecord, Place, of_copy, of_fence, record_id
 from shard_router.moves.settings import MoveSettings
@@ -54,9 +57,11 @@ class Adoption:
         settings: MoveSettings,
         clock: Clock,
         take_up: Callable[[MoveRecord], None],
+        turns: CleanupTurns,
         rng: Random | None = None,
     ) -> None:
         """`take_up` is told of every record that is made here."""
+        self._leftovers = Leftovers(shards, settings, clock, turns, lambda: not self._tasks)
         self._shards = shards
         self._store = store
         self._gateway_id = gateway_id
@@ -181,6 +186,8 @@ class Adoption:
         began_s = self._clock.monotonic_s()
         async for page in fence_pages(self._shards, shard_id, PAGE_FENCES):
             made += await self._adopt_missing(shard_id, page)
+            for fence in page:
+                await self._leftovers.look_at(shard_id, fence)
             elapsed_s, share = self._clock.monotonic_s() - began_s, self._settings.adoption_share
             if not await self._rest(elapsed_s * (1 - share) / share):
                 break

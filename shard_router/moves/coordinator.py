@@ -161,6 +161,9 @@ class Coordinator:
         """Notes the beginning and the end of the pause."""
         session = self._session
         source, target = session.source_fence, session.target_fence
+        if source is not None and source.state is FenceState.TOMB and self.record.target.leads(source):
+            # Its record is older than what has become of it.
+            self._end.note_commit()
         if source is None or not self.record.owns(source.move_id):
             return
         if source.state is FenceState.MOVED:

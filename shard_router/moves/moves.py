@@ -75,6 +75,7 @@ class Moves:
             self._settings,
             self._clock,
             lambda record: self._runner.take_up(record.move_id, record),
+            self._runner.cleanup_turns,
         )
         router.on_stuck(self._adoption.note_stuck)
         self._schema_known: dict[str, float] = {}

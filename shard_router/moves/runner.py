@@ -72,7 +72,7 @@ class MoveRunner:
         self._due_seen = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
-        self._turns = CleanupTurns(store, gateway_id, settings, self._woken.set)
+        self.cleanup_turns = CleanupTurns(store, gateway_id, settings, self._woken.set)
 
     def start(self) -> None:
         for name, work in (("moves", self._begin_some), ("moves that are due", self._look_for_work)):
@@ -233,7 +233,7 @@ class MoveRunner:
             self._settings,
             self._clock,
             self._rng,
-            self._turns,
+            self.cleanup_turns,
             self._failing.get(move_id),
         )
         coordinator.journal.set(coordinator=self._gateway_id)
@@ -245,7 +245,7 @@ class MoveRunner:
         record = coordinator.record
         if coordinator.rest_s is None:
             self._failing.pop(record.move_id, None)
-        elif record.phase in _CLEANING and not self._turns.is_free(record.source_shard):
+        elif record.phase in _CLEANING and not self.cleanup_turns.is_free(record.source_shard):
             # Another cleanup of this gateway comes first: it is begun at the end of that.
             self._queue[record.move_id] = record
         else:
@@ -272,7 +272,7 @@ class MoveRunner:
         settings = self._settings
         at_work = [c for c in self._running.values() if c is not None and c.record.move_id != record.move_id]
         if not _is_copy(record):
-            if record.phase in _CLEANING and not self._turns.is_free(record.source_shard):
+            if record.phase in _CLEANING and not self.cleanup_turns.is_free(record.source_shard):
                 return False
             ends = sum(1 for c in at_work if not (_is_copy(c.record) or c.is_cleaning))
             return ends < settings.ends_max

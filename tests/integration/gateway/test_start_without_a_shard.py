@@ -11,6 +11,7 @@ from gateway.embedded.ports import HOST, free_port
 from gateway.settings.fleet import CatalogSettings, ShardSettings
 from gateway.settings.service import GrpcSettings, MetricsSettings
 from gateway.settings.tree import Settings
+from shard_router import fleet
 from tests.engines import FalkorDBServer, RedisServer
 from tests.fakes.hashing_embedder import HashingEmbedder
 
@@ -20,8 +21,8 @@ async def test_a_shard_that_refuses_connections_does_not_hold_up_the_start(
 ):
     """One look at a shard that is away is enough: the groups of the others are served without it. A start
     that waited for it would not end here."""
-    monkeypatch.setattr(server, "FIRST_CONNECT_S_MAX", 3_600.0)
-    monkeypatch.setattr(server, "FIRST_RETRIES_S_MAX", 0.1)
+    monkeypatch.setattr(fleet, "FIRST_ANSWER_S_MAX", 3_600.0)
+    monkeypatch.setattr(fleet, "OTHERS_S_MAX", 0.1)
     urls = {"there": falkordb_server.url, "away": f"redis://{HOST}:{free_port()}/0"}
     settings = Settings(
         grpc=GrpcSettings(port=0),

@@ -1,5 +1,7 @@
 """The shard map between settings and catalog, and who takes new groups."""
 
+import asyncio
+
 import pytest
 
 from drivers.errors import (
@@ -205,3 +207,24 @@ async def test_answered_waits_for_shards_that_are_ready_or_refused() -> None:
         a.down = False
         clock.advance(60)
         await fleet.answered(soon())
+
+
+async def test_a_shard_that_hangs_is_not_waited_for_once_another_has_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """At a start: its attempt does not end, and groups of the others are not to wait for it."""
+    monkeypatch.setattr("shard_router.fleet.FIRST_ANSWER_S_MAX", 3_600.0)
+    monkeypatch.setattr("shard_router.fleet.OTHERS_S_MAX", 0.01)
+    a, b = founded("a", "b")
+    b.held["ping"] = asyncio.Event()
+    fleet = Fleet(configured(a, b), None, clock=ManualClock())
+    await fleet.start()
+    try:
+        with pytest.raises(ShardUnavailable) as away:
+            await fleet.met()
+        assert away.value.shard_id == "b"
+        assert await ask(fleet, "a") == "a"
+        b.held["ping"].set()
+        await fleet.answered(soon())
+    finally:
+        await fleet.close()

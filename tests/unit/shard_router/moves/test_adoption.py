@@ -258,3 +258,58 @@ async def test_a_rebuild_tells_what_it_could_not_make(world: World) -> None:
         assert told.grave
         assert "it was not made anew" in told.detail
         assert not world.store.records
+
+
+def _bury(world: World, source: str) -> None:
+    group = world.drivers[source].groups[POOLED, "g"]
+    assert group.fence is not None
+    group.fence = replace(group.fence, state=FenceState.TOMB, move_id="")
+    assert world.rows(source) == 1
+
+
+async def test_what_a_forgotten_move_left_behind_is_deleted(world: World) -> None:
+    """The record was lost after the source was buried, so that its fence names no move any more."""
+    source, target, _ = await world.reversible()
+    _bury(world, source)
+    async with world.gateway("gateway-2"):
+        await eventually(lambda: world.rows(source) == 0)
+    assert (world.state(source), world.rows(target)) == (FenceState.TOMB, 1)
+
+
+async def test_a_buried_group_is_looked_at_once(world: World) -> None:
+    """By each gateway: a fleet has one such fence for every group that ever moved away."""
+    source, _, _ = await world.reversible()
+    _bury(world, source)
+    async with world.gateway("gateway-2"):
+        await eventually(lambda: world.rows(source) == 0)
+        driver = world.drivers[source]
+        # The look that finds nothing, and three more.
+        looks = driver.calls["list_all_fences"]
+        await eventually(lambda: driver.calls["list_all_fences"] >= looks + 2)
+        wipes = driver.calls["wipe"]
+        await eventually(lambda: driver.calls["list_all_fences"] >= looks + 5)
+        assert driver.calls["wipe"] == wipes
+
+
+async def test_a_record_from_before_the_commit_ends_as_the_move_did(world: World) -> None:
+    """The catalog came back with older data after the source was buried: the group is where the move was to
+    take it, so the move is done, and what it left behind is deleted."""
+    source, target, move_id = await world.reversible()
+    _bury(world, source)
+    old = MoveRecord(
+        move_id=move_id,
+        group_id="g",
+        source_shard=source,
+        source_space="",
+        target_shard=target,
+        target_space="",
+        phase=MovePhase.TAKEN,
+        token=1,
+    )
+    world.store.records[move_id], world.store.due_at_us[move_id] = old, 0
+    world.store.leases[LEASE] = "nobody"
+    async with world.gateway("gateway-2"):
+        record = await world.until(move_id, MovePhase.DONE)
+    assert record.committed
+    assert not record.error_reason
+    assert (world.rows(source), world.rows(target)) == (0, 1)
