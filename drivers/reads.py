@@ -44,6 +44,9 @@ class ListQuery:
     other_uuid: str = ""
     """With an ENTITY anchor of FACT rows: only facts between the anchor and this entity, in either direction.
     Found among the edges of the anchor: name the end that has fewer."""
+    closed_by_facts: tuple[str, ...] | None = None
+    """With an EPISODE anchor of FACT rows, if given: not what the episode states, but the facts of which a
+    closure names the episode or one of these facts. Found by one pass over the group's facts, too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,13 @@ from drivers.contract import ShardDriver
 from drivers.example_group import ExampleGroup
 from drivers.fence import Engine
 from drivers.query_plan import PlanReader, QueryShape
+from gateway.ingest.prompts.material import Budget
 from gateway.ingest.queue.settings import QueueSettings
 from gateway.ingest.work.settings import Strategy, WorkerSettings
 from gateway.llm.rate_limit import RateLimits
 from gateway.llm.settings import LanguageModelSettings, ModelChoice, Price, ProviderSettings
 from gateway.llm.tasks import Tier
+from gateway.llm.text_care import Compression
 from gateway.rerank.openai_cross_encoder import CrossEncoderSettings
 from gateway.search_cache.search_cache import SearchCacheSettings
 from gateway.settings import fleet as fleet_section
@@ -197,6 +199,10 @@ def language_model_settings(settings: Settings) -> LanguageModelSettings:
     )
 
 
+def prompt_budget(settings: Settings) -> Budget:
+    return Budget(settings.llm.prompt_tokens_max, Compression(settings.llm.compression))
+
+
 def queue_settings(settings: Settings) -> QueueSettings:
     chosen = settings.ingest
     return QueueSettings(
@@ -204,9 +210,12 @@ def queue_settings(settings: Settings) -> QueueSettings:
         partitions=chosen.partitions,
         group_waiting_max=chosen.group_waiting_max,
         waiting_max=chosen.waiting_max,
+        group_waiting_bytes_max=chosen.group_waiting_bytes_max,
+        waiting_bytes_max=chosen.waiting_bytes_max,
         status_kept_s=chosen.status_kept_s,
         failed_kept_s=chosen.failed_kept_s,
         failures_max=chosen.failures_max,
+        failures_bytes_max=chosen.failures_bytes_max,
         lease_s=chosen.lease_s,
     )
 
@@ -219,6 +228,7 @@ def worker_settings(settings: Settings) -> WorkerSettings:
         batch_max=chosen.batch_max,
         unit_s_max=chosen.unit_s_max,
         pause_s_max=chosen.pause_s_max,
+        stands_by=settings.llm.model is None,
     )
 
 

@@ -176,6 +176,7 @@ TABLE: Mapping[type[GraphgateError], ErrorEntry] = {
     ingest_errors.CreditsExceeded: ErrorEntry(_C.INVALID_ARGUMENT, "send as many as there are credits"),
     ingest_errors.EpisodeUnreadable: ErrorEntry(_C.INTERNAL, "upgrade the gateway or add the episode anew"),
     ingest_errors.EpisodeLost: ErrorEntry(_C.DATA_LOSS, "look into Redis's persistence, then add it anew"),
+    ingest_errors.EpisodeTooHeavy: ErrorEntry(_C.RESOURCE_EXHAUSTED, "add it as several shorter episodes"),
     ingest_errors.WorkerLost: ErrorEntry(_C.INTERNAL, "look into the workers' logs, then replay it"),
     ingest_errors.IngestBug: ErrorEntry(_C.INTERNAL, "report the error id"),
 }

@@ -5,7 +5,13 @@ import asyncio
 
 import structlog
 
-from gateway.assembly import catalog_url, language_model_settings, queue_settings, worker_settings
+from gateway.assembly import (
+    catalog_url,
+    language_model_settings,
+    prompt_budget,
+    queue_settings,
+    worker_settings,
+)
 from gateway.embedding.port import Embedder
 from gateway.ingest.intake import Intake
 from gateway.ingest.pipeline.removal import Removal
@@ -50,7 +56,7 @@ class Ingestion:
         if works:
             working = worker_settings(settings)
             limits = StageLimits(working.running, working.running, working.running)
-            units = UnitRun(router, writer, embedder, self._model, limits, slots)
+            units = UnitRun(router, writer, embedder, self._model, limits, slots, prompt_budget(settings))
             self._worker = Worker(self._queue, units, working)
             ingest_metrics.watch(self._worker, telemetry)
 

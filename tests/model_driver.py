@@ -255,7 +255,7 @@ class ModelDriver:
             rows = [row for (kind, _), row in group.rows.items() if kind == query.kind]
         elif query.kind is Kind.FACT and query.anchor.kind is Kind.EPISODE:
             facts = (row for row in group.rows.values() if isinstance(row, Fact))
-            rows = [fact for fact in facts if query.anchor.uuid in fact.episodes]
+            rows = [fact for fact in facts if _told_or_closed(fact, query.anchor.uuid, query.closed_by_facts)]
         else:
             hanging = incident(group, {(query.anchor.kind, query.anchor.uuid)})
             ends = {query.anchor.uuid, query.other_uuid or query.anchor.uuid}
@@ -529,6 +529,12 @@ class ModelDriver:
     def _fences(self, refs: Iterable[GroupRef]) -> dict[str, Fence]:
         found = ((ref.group_id, self._group(ref).fence) for ref in refs)
         return {group_id: fence for group_id, fence in found if fence is not None}
+
+
+def _told_or_closed(fact: Fact, episode: str, closed_by_facts: tuple[str, ...] | None) -> bool:
+    if closed_by_facts is None:
+        return episode in fact.episodes
+    return any(one.episode_uuid == episode or one.fact_uuid in closed_by_facts for one in fact.closures)
 
 
 def satisfies(terms: set[str], clause: TermClause) -> bool:

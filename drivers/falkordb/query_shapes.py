@@ -168,23 +168,31 @@ def _fetches(example: ExampleGroup) -> Iterator[QueryShape]:
 
 
 def _lists(example: ExampleGroup) -> Iterator[QueryShape]:
-    places: list[tuple[Kind, Kind | None, bool]] = [(kind, None, False) for kind in Kind]
-    places += [(kind, end, False) for kind in EDGE_KINDS for end in dict.fromkeys(ENDPOINT_KINDS[kind])]
-    places += [(Kind.FACT, Kind.EPISODE, False), (Kind.FACT, Kind.ENTITY, True)]
-    for (kind, anchor, between), order, continues in product(places, ListOrder, (False, True)):
+    places: list[tuple[Kind, Kind | None, str]] = [(kind, None, "") for kind in Kind]
+    places += [(kind, end, "") for kind in EDGE_KINDS for end in dict.fromkeys(ENDPOINT_KINDS[kind])]
+    places += [(Kind.FACT, Kind.EPISODE, ""), (Kind.FACT, Kind.EPISODE, "closed")]
+    places += [(Kind.FACT, Kind.ENTITY, "between")]
+    for (kind, anchor, only), order, continues in product(places, ListOrder, (False, True)):
         hangs = anchor is not None and (kind, anchor) != (Kind.FACT, Kind.EPISODE)
         anchor_uuid = example.uuids(anchor)[0] if anchor else ""
         yield QueryShape(
-            name=shape_name(
-                "list", kind, anchor and f"at-{anchor}", "between" * between, order, "more" * continues
+            name=shape_name("list", kind, anchor and f"at-{anchor}", only, order, "more" * continues),
+            text=queries_read.list_text(
+                kind,
+                anchor,
+                order,
+                continues=continues,
+                slot=None,
+                between=only == "between",
+                closed=only == "closed",
             ),
-            text=queries_read.list_text(kind, anchor, order, continues=continues, slot=None, between=between),
             parameters={
                 "group": example.ref.group_id,
                 "limit": _LIMIT,
                 "anchor": pk(example.ref.group_id, anchor_uuid),
                 "anchor_uuid": anchor_uuid,
                 "other_uuid": example.uuids(Kind.ENTITY)[-1],
+                "closed_by_facts": [example.uuids(Kind.FACT)[0]],
                 "after_uuid": "",
                 "after_created_at": INT64_MAX,
             },

@@ -107,6 +107,7 @@ async def list_rows(
         parameters["anchor"] = pk(ref.group_id, query.anchor.uuid)
         parameters["anchor_uuid"] = query.anchor.uuid
         parameters["other_uuid"] = query.other_uuid
+        parameters["closed_by_facts"] = list(query.closed_by_facts or ())
     if query.after is not None:
         parameters["after_uuid"] = query.after.uuid
         parameters["after_created_at"] = query.after.created_at
@@ -120,6 +121,7 @@ async def list_rows(
             continues=query.after is not None,
             slot=slots[query.kind] if kinds else None,
             between=bool(query.other_uuid),
+            closed=query.closed_by_facts is not None,
         )
         return await client.read(graph, text, parameters, deadline, f"listing {query.kind} rows")
 

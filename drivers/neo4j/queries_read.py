@@ -26,6 +26,8 @@ FIRST_PK_SUFFIX = "/"
 END_PK_SUFFIX = "0"
 """The character after the slash: every pk of group g lies between g + "/" and g + "0"."""
 
+_CLOSED = "($p.anchor_uuid IN n.closure_episode OR any(f IN n.closure_fact WHERE f IN $p.closed_by_facts))"
+
 
 @cache
 def rows_text(kind: Kind, with_vectors: bool) -> str:
@@ -42,11 +44,17 @@ RETURN g.group_id, rows, {FENCE_OR_NULL}"""
 
 @cache
 def list_text(
-    kind: Kind, order: ListOrder, anchor: Kind | None, with_vectors: bool, between: bool = False
+    kind: Kind,
+    order: ListOrder,
+    anchor: Kind | None,
+    with_vectors: bool,
+    between: bool = False,
+    closed: bool = False,
 ) -> str:
     """Parameters: group_id, limit, and
     UUID: after_pk, end_pk; NEWEST: created_at, uuid (of the row before); with an anchor also anchor_pk and
-    anchor_uuid; for facts `between` the anchor and another entity, other_uuid.
+    anchor_uuid; for facts `between` the anchor and another entity, other_uuid; for facts `closed` by the
+    anchor, closed_by_facts.
     One record: [rows, fence or null]."""
     label = LABEL[kind]
     hangs = anchor is not None and (kind, anchor) != (Kind.FACT, Kind.EPISODE)
@@ -73,7 +81,7 @@ def list_text(
         where += " AND $p.other_uuid IN [n.source_uuid, n.target_uuid]"
         where += " AND ($p.other_uuid <> $p.anchor_uuid OR n.source_uuid = n.target_uuid)"
     if anchor is not None and not hangs:
-        where += " AND $p.anchor_uuid IN n.episodes"
+        where += f" AND {_CLOSED if closed else '$p.anchor_uuid IN n.episodes'}"
     return f"""{PREFIX}
 CALL () {{
   {rows}

@@ -165,10 +165,11 @@ def _fetches(example: ExampleGroup) -> Iterator[QueryShape]:
 
 def _lists(example: ExampleGroup) -> Iterator[QueryShape]:
     group_id = example.ref.group_id
-    places: list[tuple[Kind, Kind | None, bool]] = [(kind, None, False) for kind in Kind]
-    places += [(kind, end, False) for kind in EDGE_KINDS for end in dict.fromkeys(ENDPOINT_KINDS[kind])]
-    places += [(Kind.FACT, Kind.EPISODE, False), (Kind.FACT, Kind.ENTITY, True)]
-    for (kind, anchor, between), order, vectors in product(places, ListOrder, (False, True)):
+    places: list[tuple[Kind, Kind | None, str]] = [(kind, None, "") for kind in Kind]
+    places += [(kind, end, "") for kind in EDGE_KINDS for end in dict.fromkeys(ENDPOINT_KINDS[kind])]
+    places += [(Kind.FACT, Kind.EPISODE, ""), (Kind.FACT, Kind.EPISODE, "closed")]
+    places += [(Kind.FACT, Kind.ENTITY, "between")]
+    for (kind, anchor, only), order, vectors in product(places, ListOrder, (False, True)):
         if vectors and (anchor is not None or kind not in TEXT_KINDS):
             # The vectors are one property more to return, wherever the rows come from.
             continue
@@ -178,16 +179,17 @@ def _lists(example: ExampleGroup) -> Iterator[QueryShape]:
         # The rows of a group come in the order of the index and are cut before they are read.
         newest = order is ListOrder.NEWEST and not hangs
         yield QueryShape(
-            name=shape_name(
-                "list", kind, anchor and f"at-{anchor}", "between" * between, order, "vectors" * vectors
+            name=shape_name("list", kind, anchor and f"at-{anchor}", only, order, "vectors" * vectors),
+            text=queries_read.list_text(
+                kind, order, anchor, vectors, between=only == "between", closed=only == "closed"
             ),
-            text=queries_read.list_text(kind, order, anchor, vectors, between=between),
             parameters={
                 "group_id": group_id,
                 "limit": LIMIT,
                 "anchor_pk": pk(group_id, anchor_uuid),
                 "anchor_uuid": anchor_uuid,
                 "other_uuid": example.uuids(Kind.ENTITY)[-1],
+                "closed_by_facts": [example.uuids(Kind.FACT)[0]],
                 "after_pk": group_id + queries_read.FIRST_PK_SUFFIX,
                 "end_pk": group_id + queries_read.END_PK_SUFFIX,
                 "created_at": INT64_MAX,

@@ -75,6 +75,7 @@ class Reads:
                 query.anchor and query.anchor.kind,
                 query.with_vectors,
                 between=bool(query.other_uuid),
+                closed=query.closed_by_facts is not None,
             ),
             {
                 "group_id": ref.group_id,
@@ -82,6 +83,7 @@ class Reads:
                 "anchor_pk": pk(ref.group_id, query.anchor.uuid) if query.anchor else "",
                 "anchor_uuid": query.anchor.uuid if query.anchor else "",
                 "other_uuid": query.other_uuid,
+                "closed_by_facts": list(query.closed_by_facts or ()),
                 "after_pk": ref.group_id + FIRST_PK_SUFFIX + after.uuid,
                 "end_pk": ref.group_id + END_PK_SUFFIX,
                 "created_at": after.created_at,

@@ -2,12 +2,13 @@
 
 GraphgateError
  +- IngestError
-     +- QueueUnavailable    retryable: the queue's Redis does not answer
-     +- QueueFull           retryable: too many episodes wait, of the group or in all
+     +- QueueUnavailable    retryable: the queue's Redis does not answer; what it was sent may be accepted
+     +- QueueFull           retryable: too many episodes or bytes of them wait, of the group or in all
      +- EpisodeUnknown      no status is kept of it
      +- EpisodeWaiting      it is in the queue and cannot be removed yet
      +- EpisodeUnreadable   the queue holds something that this gateway cannot read
      +- EpisodeLost         the queue holds only its name
+     +- EpisodeTooHeavy     its text alone leaves no room for its graph in one write
      +- IngestBug           a bug, whose text is in the log only
      +- WorkerLost          the worker ended again and again while it worked on the episode
      +- CreditsExceeded     a stream sent more than it had credits for
@@ -26,8 +27,19 @@ class QueueUnavailable(IngestError):
     reason = "INGEST_QUEUE_UNAVAILABLE"
     retryable = True
 
-    def __init__(self, why: str) -> None:
-        super().__init__(f"the queue of episodes is not available ({why}); retry with the same request_id")
+    def __init__(self, why: str, op_id: str = "") -> None:
+        """`op_id`: of an episode that the queue may have accepted; empty: it has accepted nothing."""
+        super().__init__(
+            f"the queue did not say whether it has accepted the episode {op_id} ({why}); "
+            "retry it with this request_id"
+            if op_id
+            else f"the queue of episodes is not available ({why}); retry after a short wait"
+        )
+        self.why = why
+        self.op_id = op_id
+
+    def metadata(self) -> dict[str, str]:
+        return {"op_id": self.op_id, "outcome_unknown": "true"} if self.op_id else {}
 
 
 class QueueFull(IngestError):
@@ -36,7 +48,8 @@ class QueueFull(IngestError):
 
     def __init__(self, limit_name: str, limit: int, retry_after_s: float) -> None:
         super().__init__(
-            f"too many episodes wait ({limit_name} = {limit}); retry in {retry_after_s:.0f} s or later"
+            f"the queue of episodes has no room ({limit_name} = {limit}); "
+            f"retry in {retry_after_s:.0f} s or later"
         )
         self.retry_after_s = retry_after_s
         self._metadata = {"limit_name": limit_name, "limit": str(limit)}
@@ -91,6 +104,25 @@ class EpisodeLost(IngestError):
             "Redis, then add the episode anew"
         )
         self._metadata = {"request_id": op_id}
+
+    def metadata(self) -> dict[str, str]:
+        return self._metadata
+
+
+class EpisodeTooHeavy(IngestError):
+    reason = "EPISODE_TOO_HEAVY"
+
+    def __init__(self, weight: int, weight_max: int) -> None:
+        """In what drivers.write_plan weighs."""
+        super().__init__(
+            f"the text of the episode weighs {weight} of the {weight_max} that its shard takes in one write, "
+            "which leaves no room for its graph; add it as several shorter episodes"
+        )
+        self._metadata = {
+            "weight": str(weight),
+            "limit_name": "write_weight_max",
+            "limit": str(weight_max),
+        }
 
     def metadata(self) -> dict[str, str]:
         return self._metadata

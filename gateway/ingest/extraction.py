@@ -33,6 +33,8 @@ class ProblemKind(StrEnum):
     BAD_ATTRIBUTE = "BAD_ATTRIBUTE"
     CONTENT_CUT = "CONTENT_CUT"
     """The episode was too long for one prompt: only its beginning was read."""
+    ANSWER_CUT = "ANSWER_CUT"
+    """The model's answer was too long, and it gave the most important half only."""
     SAME_ENDS = "SAME_ENDS"
     """A fact whose two entities turned out to be one is left out."""
     NOT_ASKED = "NOT_ASKED"

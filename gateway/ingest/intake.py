@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Sequence
 
 from drivers.deadline import Deadline
 from drivers.errors import GraphgateError
-from gateway.ingest.errors import EpisodeUnknown, EpisodeWaiting, QueueUnavailable
+from gateway.ingest.errors import EpisodeUnknown, EpisodeWaiting
 from gateway.ingest.job import EpisodeJob
 from gateway.ingest.pipeline.extracting import needs_model
 from gateway.ingest.pipeline.removal import Removal, Removed
@@ -13,7 +13,7 @@ from gateway.ingest.queue.queue import EpisodeQueue
 from gateway.ingest.queue.status import EpisodeState, Status
 from gateway.llm.errors import ModelDisabled
 from gateway.llm.tasks import Task
-from gateway.writes.writer import wall_clock_us
+from gateway.writes.writer import unsettled_op_id, wall_clock_us
 
 REPLAYED_MAX = 1_000
 """Of one call."""
@@ -30,35 +30,26 @@ class Intake:
         await self._changes.close()
 
     async def add(self, jobs: Sequence[EpisodeJob], deadline: Deadline) -> Sequence[Status | GraphgateError]:
-        """Per job, in order: its status once it is durably accepted, or why it is not. Raises
-        QueueUnavailable."""
+        """Per job, in order: its status once it is durably accepted, or why it is not."""
         refused: dict[int, GraphgateError] = {
             at: ModelDisabled(Task.EXTRACT)
             for at, job in enumerate(jobs)
             if not self._has_model and needs_model(job)
         }
         taken = [at for at in range(len(jobs)) if at not in refused]
-        now_us = wall_clock_us()
-        verdicts = await self._queue.accept([jobs[at] for at in taken], now_us, deadline)
-        refused |= {at: one for at, one in zip(taken, verdicts, strict=True) if one is not None}
-        stored = [at for at in taken if at not in refused]
-        keys = [(jobs[at].group_id, jobs[at].op_id) for at in stored]
-        statuses = dict(zip(stored, await self._queue.statuses(keys, deadline), strict=True))
-        found: list[Status | GraphgateError] = []
-        for at, job in enumerate(jobs):
-            status = statuses.get(at)
-            if at in refused:
-                found.append(refused[at])
-            elif status is None:
-                found.append(QueueUnavailable("it lost what it had just stored"))
-            else:
-                assert status.op_id == job.op_id
-                found.append(status)
-        return found
+        # Left set by a cancellation.
+        unsettled_op_id.set(jobs[0].op_id if len(jobs) == 1 else "")
+        accepted = await self._queue.accept([jobs[at] for at in taken], wall_clock_us(), deadline)
+        unsettled_op_id.set("")
+        found: dict[int, Status | GraphgateError] = {**refused, **dict(zip(taken, accepted, strict=True))}
+        return [found[at] for at in range(len(jobs))]
 
     async def until_ended(self, status: Status, deadline: Deadline) -> Status:
-        """Its status once it has ended, or at the deadline."""
-        return await self._changes.until_ended(status, deadline)
+        """Its status once it has ended, or as far as it was known to be at the deadline."""
+        unsettled_op_id.set(status.op_id)
+        ended = await self._changes.until_ended(status, deadline)
+        unsettled_op_id.set("")
+        return ended
 
     async def status(
         self, group_id: str, *, op_id: str = "", episode_uuid: str = "", deadline: Deadline

@@ -131,7 +131,8 @@ class ModelAnswerInvalid(ModelError):
     reason = "MODEL_ANSWER_INVALID"
     about_request = True
 
-    def __init__(self, task: str, model: str, why: str) -> None:
+    def __init__(self, task: str, model: str, why: str, *, cut_off: bool = False) -> None:
+        """`cut_off`: it did not fit into the longest output."""
         super().__init__(
             f"the model {model} gave no usable answer for {task} ({why}); "
             "use a more capable model or a shorter text",
@@ -139,6 +140,7 @@ class ModelAnswerInvalid(ModelError):
             model=model,
         )
         self.why = why
+        self.cut_off = cut_off
 
 
 class PromptTooLong(ModelError):
@@ -147,7 +149,8 @@ class PromptTooLong(ModelError):
 
     def __init__(self, task: str, limit_name: str, found: int, limit: int) -> None:
         super().__init__(
-            f"the prompt of {task} is too long ({found}, {limit_name} = {limit}); shorten the text",
+            f"the prompt of {task} is too long ({found}, {limit_name} = {limit}); "
+            "shorten the text, or its types and instructions",
             task=task,
         )
         self.limit_name = limit_name

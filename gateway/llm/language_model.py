@@ -30,7 +30,7 @@ from gateway.llm.rate_limit import RateLimiter
 from gateway.llm.settings import LanguageModelSettings, ModelChoice
 from gateway.llm.tasks import TIER_LIMITS, Task, Tier, TierLimits, choose_tier
 from gateway.llm.usage import Usage
-from gateway.llm.validation import repair, validated
+from gateway.llm.validation import is_longest, repair, validated
 from gateway.search_cache.shared_searches import SharedSearches
 
 log = structlog.get_logger("graphgate.llm")
@@ -46,6 +46,7 @@ class _Valid[T: BaseModel]:
     content: str
     value: T
     model: str
+    halved: bool
 
 
 class OpenAILanguageModel:
@@ -155,11 +156,14 @@ class OpenAILanguageModel:
                 raise
             finally:
                 account.add(call)
-            self.cache.put(key, valid.content)
-            return _Valid(valid.content, valid.value, valid.model), call
+            # A half of an answer is not what the question is worth the next time.
+            if not valid.halved:
+                self.cache.put(key, valid.content)
+            return _Valid(valid.content, valid.value, valid.model, valid.halved), call
 
         try:
-            (valid, call), own = await self._shared.run(key, work, deadline)
+            shared_key = key + b"/divisible" if request.divisible else key
+            (valid, call), own = await self._shared.run(shared_key, work, deadline)
         except DeadlinePassed:
             raise ModelTimeout(request.task, choice.name) from None
         except asyncio.CancelledError:
@@ -176,6 +180,7 @@ class OpenAILanguageModel:
             valid.model,
             call.usage if own else Usage(),
             repaired=bool(call.repairs),
+            halved=valid.halved,
             fell_back=bool(call.fallbacks),
         )
 
@@ -189,7 +194,8 @@ class OpenAILanguageModel:
             first = deadline.within(self._settings.fallback_after_s)
             return await self._valid(request, tier, choice, first, call)
         except ModelError as error:
-            if not deadline.remaining_s():
+            cut_off = isinstance(error, ModelAnswerInvalid) and error.cut_off
+            if not deadline.remaining_s() or (request.divisible and cut_off):
                 raise
             log.info("model_fallback", task=request.task, model=choice.name, reason=error.reason)
         call.fallbacks += 1
@@ -202,14 +208,17 @@ class OpenAILanguageModel:
         limits = TIER_LIMITS[tier]
         reply = await self._sent(request, request.messages, limits, choice, deadline, call)
         value, why = validated(request.output, reply)
-        if value is None:
+        halved = False
+        if value is None and not (request.divisible and reply.cut_off and is_longest(limits)):
             call.repairs += 1
-            messages, limits = repair(request.messages, reply, why, limits)
-            reply = await self._sent(request, messages, limits, choice, deadline, call)
+            again = repair(request.messages, reply, why, limits)
+            limits, halved = again.limits, again.halves
+            reply = await self._sent(request, again.messages, limits, choice, deadline, call)
             value, why = validated(request.output, reply)
         if value is None:
-            raise ModelAnswerInvalid(request.task, choice.name, why)
-        return _Valid(reply.content, value, choice.name)
+            cut_off = reply.cut_off and is_longest(limits)
+            raise ModelAnswerInvalid(request.task, choice.name, why, cut_off=cut_off)
+        return _Valid(reply.content, value, choice.name, halved)
 
     async def _sent[T: BaseModel](
         self,

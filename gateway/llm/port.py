@@ -30,6 +30,9 @@ class ModelRequest[T: BaseModel]:
     complexity: Complexity = Complexity.MEDIUM
     tier: Tier | None = None
     """Overrides the choice."""
+    divisible: bool = False
+    """The caller can ask about parts of the text instead: an answer that the longest output cuts off fails
+    at once, with ModelAnswerInvalid.cut_off, and no half of it is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,8 @@ class ModelAnswer[T: BaseModel]:
     """Of this call alone; nothing for an answer from the cache or from another caller's request."""
     from_cache: bool = False
     repaired: bool = False
+    halved: bool = False
+    """It was cut off, and the model gave the most important half only."""
     fell_back: bool = False
     """The fallback model gave it."""
 

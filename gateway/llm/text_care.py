@@ -3,12 +3,15 @@
 import re
 from enum import StrEnum
 
-from gateway.embedding.preparation import tokens_estimate
+from gateway.embedding.preparation import BYTES_PER_TOKEN, tokens_estimate
 
-__all__ = ["Compression", "compress", "cut_at_sentence", "tokens_estimate"]
+__all__ = ["Compression", "compress", "cut_at_sentence", "sentence_around", "tokens_estimate"]
 
 CUT_SEARCH_SHARE = 0.5
 """A sentence end is looked for in the last half; without one a word's end will do."""
+
+BEFORE_SHARE = 0.5
+"""Of what a place in a long sentence has around it."""
 
 _SENTENCE_END = re.compile(
     r"[.!?\u2026\u3002\uff01\uff1f]+[\"'\u201d\u2019)\]]*(?=\s|$)|[\u3002\uff01\uff1f]|\n"
@@ -58,6 +61,23 @@ def cut_at_sentence(text: str, tokens_max: int) -> str:
         return fitting[: ends[-1]].rstrip()
     word_end = max(fitting.rfind(" "), fitting.rfind("\n"))
     return fitting[:word_end].rstrip() if word_end > low * CUT_SEARCH_SHARE else fitting
+
+
+def sentence_around(text: str, at: int, tokens_max: int) -> str:
+    """The sentence that text[at] is in, and what follows it within so many estimated tokens; of a longer
+    sentence the part around that place."""
+    before = text[max(0, at - tokens_max * BYTES_PER_TOKEN) : at]
+    begin = at - len(before)
+    for end in _SENTENCE_END.finditer(before):
+        begin = at - len(before) + end.end()
+    while begin < at and tokens_estimate(text[begin:at]) > tokens_max * BEFORE_SHARE:
+        # Towards the place, and on to the next word.
+        begin = min(at, begin + max(1, (at - begin) // 4))
+        blank = text.find(" ", begin, at)
+        begin = at if blank < 0 else blank + 1
+    # One letter more than fits at most, so that a text that goes on is cut where a sentence ends.
+    window = text[begin : begin + tokens_max * BYTES_PER_TOKEN + 1]
+    return cut_at_sentence(window, tokens_max).strip()
 
 
 def compress(text: str, level: Compression) -> str:

@@ -1,5 +1,7 @@
 """Whether an answer has the form that was asked for, and how to ask once more if it has not."""
 
+from dataclasses import dataclass
+
 from pydantic import BaseModel, ValidationError
 
 from gateway.llm.chat_protocol import Reply
@@ -23,23 +25,31 @@ def validated[T: BaseModel](output: type[T], reply: Reply) -> tuple[T | None, st
         return None, _told(error)
 
 
-def repair(
-    messages: tuple[Message, ...], reply: Reply, why: str, limits: TierLimits
-) -> tuple[tuple[Message, ...], TierLimits]:
-    """What to ask the second and last time.
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What to ask the second and last time."""
 
-    An answer that was cut off is asked for again with the longest output; one that was at it already has to
-    become shorter. Any other wrong answer is shown with its faults.
-    """
-    longest = TIER_LIMITS[Tier.ACCURATE]
-    if reply.cut_off and limits.output_tokens_max < longest.output_tokens_max:
-        return messages, TierLimits(longest.output_tokens_max, 0.0)
+    messages: tuple[Message, ...]
+    limits: TierLimits
+    halves: bool = False
+    """Only the most important half is asked for."""
+
+
+def is_longest(limits: TierLimits) -> bool:
+    return limits.output_tokens_max >= TIER_LIMITS[Tier.ACCURATE].output_tokens_max
+
+
+def repair(messages: tuple[Message, ...], reply: Reply, why: str, limits: TierLimits) -> Repair:
+    """An answer that was cut off is asked for again with the longest output; one that was at it already has
+    to become shorter. Any other wrong answer is shown with its faults."""
+    if reply.cut_off and not is_longest(limits):
+        return Repair(messages, TierLimits(TIER_LIMITS[Tier.ACCURATE].output_tokens_max, 0.0))
     if reply.cut_off:
         ask = "Your last answer was cut off. Give the most important half only, with shorter texts."
-        return (*messages, Message("user", ask)), limits
+        return Repair((*messages, Message("user", ask)), limits, halves=True)
     ask = f"That answer cannot be used: {why}. Answer again with JSON that fits the schema, and nothing else."
     shown = Message("assistant", reply.content[:REPAIR_ANSWER_CHARS_MAX] or "(nothing)")
-    return (*messages, shown, Message("user", ask)), limits
+    return Repair((*messages, shown, Message("user", ask)), limits)
 
 
 def _told(error: ValidationError) -> str:

@@ -42,7 +42,8 @@ class EpisodeAdding:
             except GraphgateError as error:
                 found[at] = error
         if jobs:
-            found |= await self._accepted(jobs, deadline)
+            accepted = await self._intake.add(list(jobs.values()), deadline)
+            found |= zip(jobs, accepted, strict=True)
         return [found[at] for at in range(len(requests))]
 
     async def _written(self, request: pb.AddEpisodeRequest, deadline: Deadline) -> pb.AddEpisodeResponse:
@@ -56,12 +57,3 @@ class EpisodeAdding:
             written_at=timestamp(receipt.written_at),
             request_id=receipt.op_id,
         )
-
-    async def _accepted(
-        self, jobs: dict[int, EpisodeJob], deadline: Deadline
-    ) -> dict[int, Status | GraphgateError]:
-        try:
-            accepted = await self._intake.add(list(jobs.values()), deadline)
-        except GraphgateError as error:
-            return dict.fromkeys(jobs, error)
-        return dict(zip(jobs, accepted, strict=True))

@@ -63,6 +63,7 @@ def error_message(error: GraphgateError) -> pb.EpisodeError:
         reason=error.reason,
         message=str(error),
         retryable=error.retryable,
+        request_id=error.metadata().get("op_id", ""),
         retry_delay=None if delay_s is None else _duration(delay_s * 1000),
     )
 

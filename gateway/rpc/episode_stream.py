@@ -3,10 +3,14 @@
 Items that have come while the last ones were being accepted are accepted together, in one round trip. Nothing
 is read beyond the credits given, so that a client that is faster than the queue waits, and the gateway holds
 no more than STREAM_CREDITS items of it.
+
+The offset after which a client resumes never passes a refusal that it may not have heard: nothing else would
+tell it. What is accepted needs no such care. An ack was heard once the client has used its credit.
 """
 
 import asyncio
 import hashlib
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 
 from drivers.deadline import Deadline
@@ -35,13 +39,16 @@ class EpisodeStream:
         self._items: asyncio.Queue[Item | GraphgateError | None] = asyncio.Queue(STREAM_CREDITS + 2)
         self._unacknowledged = 0
         self._last_offset = 0
+        self._received = 0
+        self._resume = ResumePoint()
+        self._noted = 0
 
     async def answers(
         self, requests: AsyncIterator[pb.StreamEpisodesRequest]
     ) -> AsyncGenerator[pb.StreamEpisodesResponse]:
         """Raises InvalidRequest, CreditsExceeded, and QueueUnavailable before the first item."""
         stream_id = _started(await anext(requests, None))
-        reached = await self._intake.stream_reached(stream_id, self._soon())
+        self._noted = reached = await self._intake.stream_reached(stream_id, self._soon())
         yield pb.StreamEpisodesResponse(
             started=pb.StreamEpisodesResponse.Started(resume_offset=reached, credits=STREAM_CREDITS)
         )
@@ -49,10 +56,11 @@ class EpisodeStream:
         try:
             while (batch := await self._batch()) is not None:
                 added = await self._added(stream_id, batch)
-                await self._note(stream_id, batch[-1].offset)
                 for item, one in zip(batch, added, strict=True):
                     self._unacknowledged -= 1
                     yield pb.StreamEpisodesResponse(ack=_ack(item.offset, one))
+                    self._resume.acknowledged(item.offset, refused=isinstance(one, GraphgateError))
+                await self._note(stream_id)
         finally:
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)
@@ -62,6 +70,7 @@ class EpisodeStream:
         try:
             async for message in requests:
                 item = self._checked(message)
+                self._received += 1
                 self._unacknowledged += 1
                 if self._unacknowledged > STREAM_CREDITS:
                     raise CreditsExceeded(STREAM_CREDITS)
@@ -125,15 +134,43 @@ class EpisodeStream:
                 pause_s = min(2 * pause_s, _RETRY_S_MAX)
         return [found[at] for at in range(len(batch))]
 
-    async def _note(self, stream_id: str, offset: int) -> None:
+    async def _note(self, stream_id: str) -> None:
+        offset = self._resume.offset(self._received)
+        if offset <= self._noted:
+            return
         try:
             await self._intake.note_stream(stream_id, offset, self._soon())
         except QueueUnavailable:
             # A client that resumes sends some items again, which is safe.
             return
+        self._noted = offset
 
     def _soon(self) -> Deadline:
         return Deadline.after(self._limits.deadline_s_default)
+
+
+class ResumePoint:
+    """The offset after which the client goes on when this connection breaks; 0: none yet."""
+
+    def __init__(self) -> None:
+        self._acks = 0
+        self._last_offset = 0
+        self._unheard: deque[tuple[int, int]] = deque()
+        """Of each refusal: the number of its ack, and the offset before it."""
+
+    def acknowledged(self, offset: int, *, refused: bool) -> None:
+        """In the order of the acks."""
+        self._acks += 1
+        if refused:
+            self._unheard.append((self._acks, self._last_offset))
+        self._last_offset = offset
+
+    def offset(self, received: int) -> int:
+        """`received`: items that have come so far; never lower than before."""
+        heard = received - STREAM_CREDITS
+        while self._unheard and self._unheard[0][0] <= heard:
+            self._unheard.popleft()
+        return self._unheard[0][1] if self._unheard else self._last_offset
 
 
 def _started(message: pb.StreamEpisodesRequest | None) -> str:

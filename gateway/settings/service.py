@@ -200,8 +200,11 @@ class LanguageModelSection(Section):
     """HTTP requests at once."""
     requests_waiting_max: Annotated[int, Field(ge=1, le=1_000_000)] = 4_000
     """Questions that are not answered yet; further episodes wait in the queue."""
-    prompt_tokens_max: Annotated[int, Field(ge=1_000, le=10_000_000)] = 16_000
-    """Estimated, of one prompt."""
+    prompt_tokens_max: Annotated[int, Field(ge=4_000, le=10_000_000)] = 16_000
+    """Estimated, of one prompt; of a longer episode the beginning is read."""
+    compression: Literal["none", "low", "medium", "high"] = "low"
+    """Of episodes in prompts. low: runs of blanks and lines; medium: also repeated lines, hashes, base64 and
+    the queries of URLs; high: also English filler words."""
     timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
     """One HTTP request with its retries."""
     cache_bytes_max: Annotated[int, Field(ge=0, le=1 << 40)] = 1_000 * MIB
@@ -225,7 +228,8 @@ class IngestSection(Section):
     """The queue of episodes in mode LLM, and the workers that empty it."""
 
     worker: bool = True
-    """Whether this gateway works on the queue, too; without, `graphgate worker` has to run."""
+    """Whether this gateway works on the queue, too; without, `graphgate worker` has to run. A gateway
+    without a language model leaves the queue to workers that have one, as long as there are any."""
     strategy: Literal["sequential", "conservative", "balanced", "aggressive"] = "balanced"
     """Episodes that a worker extracts at once: 1, 3, 10 or 20, and as many units in each later stage."""
     first_batch: Annotated[int, Field(ge=1, le=1_000)] = 10
@@ -239,12 +243,22 @@ class IngestSection(Section):
     """Episodes of one group that wait; more are RESOURCE_EXHAUSTED."""
     waiting_max: Annotated[int, Field(ge=1, le=100_000_000)] = 200_000
     """Episodes that wait in all; more are RESOURCE_EXHAUSTED."""
+    group_waiting_bytes_max: Annotated[int, Field(ge=1 << 20, le=1 << 44)] = 256 << 20
+    """Of the episodes of one group that wait, as Redis holds them; behind the one that passes it
+    RESOURCE_EXHAUSTED."""
+    waiting_bytes_max: Annotated[int, Field(ge=1 << 20, le=1 << 44)] = 1 << 30
+    """Of all episodes that wait, as group_waiting_bytes_max. Give Redis this much memory and half as much
+    again, beside what status_kept_s and failures_bytes_max keep."""
     status_kept_s: Annotated[float, Field(ge=60, le=31_536_000)] = 86_400.0
-    """How long the status of an applied episode can be read, and its request_id is safe to use again."""
+    """How long the status of an applied episode can be read, and its request_id is safe to use again. It
+    costs about 1.5 KB of Redis's memory: at 10 episodes a second 1.3 GB a day."""
     failed_kept_s: Annotated[float, Field(ge=60, le=31_536_000)] = 7 * 86_400.0
-    """How long a failed episode can be replayed."""
+    """How long a failed episode can be replayed, as long as it is listed."""
     failures_max: Annotated[int, Field(ge=1, le=10_000_000)] = 10_000
-    """Failures that are listed; past it the oldest are no longer."""
+    """Failures that are listed, each with its whole episode. Past it the oldest are no longer: they keep
+    their status for status_kept_s and cannot be replayed."""
+    failures_bytes_max: Annotated[int, Field(ge=1 << 20, le=1 << 44)] = 1 << 30
+    """Of the failures that are listed, as Redis holds them. Past it as past failures_max."""
     lease_s: Annotated[float, Field(ge=1, le=3_600)] = 30.0
     """After so long without a sign of life another worker takes over what a worker had."""
     unit_s_max: Annotated[float, Field(ge=1, le=3_600)] = 300.0

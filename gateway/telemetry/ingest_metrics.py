@@ -39,6 +39,12 @@ def watch(worker: Worker, telemetry: Telemetry) -> None:
         lambda: {(): worker.load.waiting},
     )
     telemetry.watch_gauge(
+        "graphgate_ingest_waiting_bytes",
+        "Of the episodes of the whole queue that have not ended, as they are stored.",
+        (),
+        lambda: {(): worker.load.waiting_bytes},
+    )
+    telemetry.watch_gauge(
         "graphgate_ingest_failures_listed",
         "Failed episodes of the whole queue that wait for a replay.",
         (),

@@ -57,6 +57,9 @@ class WriteIntent:
     """Deletions of rows that do not exist are no error."""
     if_version: int | None = None
     conditions: tuple[RowCondition, ...] = ()
+    cascade: Mapping[Kind, frozenset[str]] = field(default_factory=dict[Kind, frozenset[str]])
+    """By kind the uuids of the edges that deleted nodes may take along; with another one of these kinds the
+    write is refused as if a row condition did not hold. Of other kinds: whatever hangs on them."""
     embedding_model: str = ""
     """Model of the given embeddings; empty: the gateway's own."""
     episode_uuid: str = ""

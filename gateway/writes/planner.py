@@ -138,8 +138,10 @@ def draft(
     """Checks the intent against the images and computes every row. `embeds`: an embedder makes the
     vectors that are not given; without one a row whose text changed loses its vector.
 
-    Raises the errors of gateway/writes/errors.py; nothing has been written then.
+    Raises the errors of gateway/writes/errors.py, and ValueError for a row that is named twice; nothing has
+    been written then.
     """
+    _check_each_once(intent)
     _check_conditions(intent, images)
     _check_presence(intent, images)
     endpoints = image_request(intent).endpoints
@@ -243,12 +245,25 @@ def _ends(intent: WriteIntent, change: RowChange) -> list[tuple[Kind, str]]:
     return ends
 
 
+def _check_each_once(intent: WriteIntent) -> None:
+    """Which of two would win is the engine's choice, and the statistics would count both."""
+    changed = ((kind_of(change.row), change.row.uuid) for change in intent.changes)
+    repeated = [key for key, times in Counter((*changed, *intent.deletions)).items() if times > 1]
+    if repeated:
+        kind, uuid = repeated[0]
+        raise ValueError(f"the write {intent.op_id} names {kind} {uuid} more than once; give each row once")
+
+
 def _check_conditions(intent: WriteIntent, images: Images) -> None:
     for condition in intent.conditions:
         row = images.rows.get((condition.kind, condition.uuid))
         found = row.version if row is not None else 0
         if found != condition.version:
             raise RowVersionMismatch(condition.kind, condition.uuid, condition.version, found)
+    for edge in images.incident:
+        if edge.uuid not in intent.cascade.get(edge.kind, (edge.uuid,)):
+            # Its own version is not read: it is at most the group's.
+            raise RowVersionMismatch(edge.kind, edge.uuid, 0, images.fence.version if images.fence else 0)
 
 
 def _check_presence(intent: WriteIntent, images: Images) -> None:

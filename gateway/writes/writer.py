@@ -34,7 +34,7 @@ UNNAMED_MODEL = "unnamed"
 """Model of vectors whose caller names none, at a gateway that has no embedder of its own."""
 
 unsettled_op_id: ContextVar[str] = ContextVar("unsettled_op_id", default="")
-"""The write that this task has handed to a shard and has no answer to; empty: none."""
+"""The write that this task has handed to a shard or to the queue and has no answer to; empty: none."""
 
 _PAUSE_S = 0.002
 _PAUSE_S_MAX = 0.25

@@ -10,6 +10,7 @@ from drivers.graph_model import (
     EDGE_KINDS,
     ENDPOINT_KINDS,
     AnyRow,
+    Closure,
     Community,
     Entity,
     Kind,
@@ -19,6 +20,7 @@ from drivers.graph_model import (
     SagaEpisode,
 )
 from drivers.reads import ROWS_PER_READ_MAX, Anchor, ListCursor, ListOrder, ListQuery
+from gateway.writes.intent import RowChange
 from tests.contract.rows import entity, episode, fact, mention, new_uuid, one_of_each, uuids, vector
 from tests.contract.tenant import Tenant, soon
 
@@ -215,6 +217,40 @@ async def test_facts_of_an_episode_are_listed(tenant: Tenant, order: ListOrder, 
     expected = [at for n, at in enumerate(ids) if n % 3 < 2]
     assert [row.uuid for row in listed] == (expected if order is ListOrder.UUID else expected[::-1])
     assert await tenant.listed(Kind.FACT, anchor=Anchor(Kind.EPISODE, new_uuid())) == []
+
+
+@pytest.mark.parametrize("order", ListOrder)
+async def test_facts_that_an_episode_has_ended_are_listed(tenant: Tenant, order: ListOrder) -> None:
+    """Those of which any closure names it or one of the given facts, page by page; not what it states."""
+    a = entity("a")
+    one, cause = new_uuid(), new_uuid()
+    await tenant.write(a)
+    ended = (
+        (Closure(5, 9, one),),
+        (Closure(5, 9, new_uuid(), cause), Closure(6, 8, new_uuid(), new_uuid())),
+        (Closure(4, 9, new_uuid()), Closure(6, 8, one, cause)),
+        (Closure(5, 9, new_uuid(), new_uuid()),),
+        (),
+    )
+    expected: dict[tuple[str, ...], list[str]] = {(): [], (cause,): []}
+    for number, at in enumerate(uuids(10)):
+        closures = ended[number % len(ended)]
+        row = fact(a.uuid, a.uuid, at=at, episodes=(one,))
+        intent = replace(tenant.intent(row), changes=(RowChange(row, closures=closures),))
+        await tenant.apply(await tenant.plan(intent))
+        for causes, listed in expected.items():
+            if any(each.episode_uuid == one or each.fact_uuid in causes for each in closures):
+                listed.append(at)
+    for causes, wanted in expected.items():
+        found: list[AnyRow] = []
+        while True:
+            after = ListCursor(found[-1].uuid, found[-1].created_at) if found else None
+            query = ListQuery(Kind.FACT, 3, order, after, Anchor(Kind.EPISODE, one), closed_by_facts=causes)
+            page = (await tenant.driver.list_rows(tenant.ref, query, soon())).rows
+            found += page
+            if len(page) < query.limit:
+                break
+        assert [row.uuid for row in found] == (wanted if order is ListOrder.UUID else wanted[::-1])
 
 
 @pytest.mark.parametrize("order", ListOrder)

@@ -76,22 +76,24 @@ def chaos(
 def crash_ingest(
     seconds: Seconds = 180.0,
     episodes: Annotated[int, typer.Option(min=1, max=1_000_000, help="Episodes that are added.")] = 5_000,
+    neo4j: Annotated[int, typer.Option(min=0, max=2, help="Neo4j shards, beside two of FalkorDB.")] = 0,
     seed: Seed = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """**Kill everything while episodes become graphs**, and check that each becomes one exactly once.
 
-    Two gateways, two workers, two FalkorDB shards and Redis, each a process that the seed chooses to kill;
-    clients add episodes one by one, in bulk and over streams until each is accepted, and a model that is in
-    trouble now and then refuses some of them. When the queue is empty, every accepted episode has to be in
-    its group's graph once, in the order of acceptance, or a listed failure: code 1 otherwise.
+    Two gateways, two workers, two FalkorDB shards (and Neo4j shards, if asked for) and Redis, each a process
+    that the seed chooses to kill; clients add episodes one by one, in bulk and over streams until each is
+    accepted, and a model that is in trouble now and then refuses some of them. When the queue is empty, every
+    accepted episode has to be in its group's graph once, in the order of acceptance, or a listed failure:
+    code 1 otherwise.
     """
     from tests.robustness.ingest.report import IngestScreen, write_journal  # noqa: PLC0415
     from tests.robustness.ingest.report import as_json as json_line  # noqa: PLC0415
     from tests.robustness.ingest.run import RunOptions, RunResult, run_ingest  # noqa: PLC0415
 
-    options = RunOptions(seconds, episodes, _seed(seed))
+    options = RunOptions(seconds, episodes, _seed(seed), neo4j)
     screen = IngestScreen(_console(as_json=as_json))
 
     async def run(directory: Path) -> RunResult:

@@ -114,7 +114,7 @@ async def _asked(
     """Empty without an answer that can be used."""
     of_type = {field.name: known[field.name] for field in of.fields if field.name in known}
     try:
-        output = await asker.ask(attributes(of, name, of_type, episode, budget), account)
+        output = await asker.ask(attributes(of, name, of_type, episode, budget), account, problems)
     except ModelDisabled:
         problems.add(ProblemKind.NOT_ASKED, f"attributes of a {of.name}")
         return {}

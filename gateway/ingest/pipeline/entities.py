@@ -8,17 +8,20 @@ vectors.
 import asyncio
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from drivers.graph_model import Entity, Kind, Vector
 from drivers.search_reads import CLAUSE_TERMS_MAX, KeywordHit, TermClause
 from gateway.ingest.extraction import ExtractedEntity, ProblemKind, Problems
 from gateway.ingest.pipeline.asking import Account, Asker
 from gateway.ingest.pipeline.group_reads import NEAREST_ROWS_MAX, GroupReads, GroupView
+from gateway.ingest.prompts.contexts import NamedIn
+from gateway.ingest.prompts.material import Budget
 from gateway.ingest.prompts.resolution import (
-    ENTITIES_PER_CALL_MAX,
     Described,
+    context_tokens,
     read_resolution,
+    resolution_calls,
     resolve_entities,
 )
 from gateway.ingest.resolution.likeness import COSINE_MIN, Named
@@ -69,6 +72,7 @@ async def resolve(
     asker: Asker,
     account: Account,
     problems: Problems,
+    budget: Budget,
 ) -> Resolved:
     """`contexts`: the text of each episode. `model`: of the vectors. Raises ModelError and what reads
     raise."""
@@ -82,42 +86,55 @@ async def resolve(
         *(Described(one.name, _type(one), one.summary) for one in known),
         *(Described(one.entity.name, one.entity.type, one.entity.summary) for one in new),
     ]
-    batches = list(_batches(plan.questions))
+    calls = await asyncio.to_thread(_calls, plan.questions, new, contexts, described, budget)
     try:
-        answers = await asyncio.gather(
-            *(
-                _asked(batch, new, contexts, described, len(known), asker, account, problems)
-                for batch in batches
-            )
-        )
+        answers = await asyncio.gather(*(_asked(call, described, asker, account, problems) for call in calls))
         same += [one for found in answers for one in found]
     except ModelDisabled:
         problems.add(ProblemKind.NOT_ASKED, f"{len(plan.questions)} entities")
     return Resolved(settle(named_new, named_known, same), known)
 
 
-def _batches(questions: Sequence[Question]) -> Iterable[Sequence[Question]]:
-    for start in range(0, len(questions), ENTITIES_PER_CALL_MAX):
-        yield questions[start : start + ENTITIES_PER_CALL_MAX]
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    question: Question
+    new: Described
+    candidates: tuple[int, ...]
+    """Positions in what is described: the known entities, behind them the new ones."""
 
 
-async def _asked(
+def _calls(
     questions: Sequence[Question],
     new: Sequence[NewEntity],
     contexts: Sequence[str],
     described: Sequence[Described],
-    known: int,
+    budget: Budget,
+) -> Sequence[Sequence[_Asked]]:
+    """What is asked together, each with the words that name it in its own episode."""
+    known = len(described) - len(new)
+    tokens = context_tokens(len(questions))
+    named_in = {at: NamedIn(contexts[at]) for at in {new[one.new].episode for one in questions}}
+    asked: list[_Asked] = []
+    for one in questions:
+        about = described[known + one.new]
+        context = named_in[new[one.new].episode].around(about.name, tokens)
+        candidates = (*one.known, *(known + other for other in one.others))
+        asked.append(_Asked(one, replace(about, context=context), candidates))
+    calls = resolution_calls([(one.new, one.candidates) for one in asked], described, budget)
+    return [[replace(asked[part.question], candidates=part.candidates) for part in call] for call in calls]
+
+
+async def _asked(
+    call: Sequence[_Asked],
+    described: Sequence[Described],
     asker: Asker,
     account: Account,
     problems: Problems,
 ) -> Sequence[NewIs]:
-    candidates = [(*one.known, *(known + other for other in one.others)) for one in questions]
-    asked = [(described[known + one.new], own) for one, own in zip(questions, candidates, strict=True)]
-    episodes = dict.fromkeys(new[one.new].episode for one in questions)
-    context = "\n".join(contexts[episode] for episode in episodes)
-    output = await asker.ask(resolve_entities(context, asked, described), account)
+    asked = [(one.new, one.candidates) for one in call]
+    output = await asker.ask(resolve_entities(asked, described), account, problems)
     same = read_resolution(output, asked, problems)
-    return [answered(questions[at], candidates[at].index(found)) for at, found in same.items()]
+    return [answered(call[at].question, call[at].candidates.index(found)) for at, found in same.items()]
 
 
 async def _known(

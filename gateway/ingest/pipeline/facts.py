@@ -15,13 +15,15 @@ from gateway.ingest.closures import DatedFact, ended_by, ever_held
 from gateway.ingest.extraction import ExtractedFact, ProblemKind, Problems
 from gateway.ingest.pipeline.asking import Account, Asker
 from gateway.ingest.pipeline.group_reads import GroupReads, GroupView
+from gateway.ingest.prompts.fitting import Part
 from gateway.ingest.prompts.judgement import (
     CANDIDATES_PER_FACT_MAX,
-    FACTS_PER_CALL_MAX,
     StatedFact,
     judge_facts,
+    judgement_calls,
     read_judgements,
 )
+from gateway.ingest.prompts.material import Budget
 from gateway.ingest.resolution.names import normalised
 from gateway.ingest.temporal import Outcome, Verdict, VerdictKind, apply_verdicts
 from gateway.llm.errors import ModelDisabled
@@ -81,6 +83,7 @@ async def judge(
     asker: Asker,
     account: Account,
     problems: Problems,
+    budget: Budget,
 ) -> Judged:
     """`known_entities`: those of the group among the ends. `names`: of all ends. `episodes`: of the unit.
     `model`: of the vectors. Raises ModelError and what reads raise."""
@@ -101,7 +104,7 @@ async def judge(
     }
     asked = [number for number in range(len(new)) if own[number] and number not in settled]
     try:
-        verdicts += await _asked(asked, own, new, rows, asker, account, problems)
+        verdicts += await _asked(asked, own, new, rows, asker, account, problems, budget)
     except ModelDisabled:
         problems.add(ProblemKind.NOT_ASKED, f"{len(asked)} facts")
     told = {one.candidate for one in verdicts} & rows.keys()
@@ -277,22 +280,31 @@ async def _asked(
     asker: Asker,
     account: Account,
     problems: Problems,
+    budget: Budget,
 ) -> list[Verdict[str]]:
-    batches = [numbers[at : at + FACTS_PER_CALL_MAX] for at in range(0, len(numbers), FACTS_PER_CALL_MAX)]
+    if not numbers:
+        return []
     of_new = {one.uuid: one.fact for one in new}
+    uuids = list(dict.fromkeys(uuid for number in numbers for uuid in own[number]))
+    place = {uuid: at for at, uuid in enumerate(uuids)}
+    told = [_stated_row(rows[uuid]) if uuid in rows else _stated(of_new[uuid]) for uuid in uuids]
+    about = [(_stated(new[number].fact), tuple(place[uuid] for uuid in own[number])) for number in numbers]
+    # Some thousand candidates to measure: enough to keep the loop from others.
+    calls = await asyncio.to_thread(judgement_calls, about, told, budget)
 
-    async def ask(batch: Sequence[int]) -> list[Verdict[str]]:
-        candidates = list(dict.fromkeys(uuid for number in batch for uuid in own[number]))
-        place = {uuid: at for at, uuid in enumerate(candidates)}
-        asked = [(_stated(new[number].fact), tuple(place[uuid] for uuid in own[number])) for number in batch]
-        told = [_stated_row(rows[uuid]) if uuid in rows else _stated(of_new[uuid]) for uuid in candidates]
-        output = await asker.ask(judge_facts(asked, told), account)
+    async def ask(call: Sequence[Part]) -> list[Verdict[str]]:
+        # Numbered anew: the same question is the same in whatever unit it is asked.
+        candidates = list(dict.fromkeys(one for part in call for one in part.candidates))
+        number_of = {one: at for at, one in enumerate(candidates)}
+        asked = [(about[part.question][0], tuple(number_of[one] for one in part.candidates)) for part in call]
+        request = judge_facts(asked, [told[one] for one in candidates])
+        output = await asker.ask(request, account, problems)
         return [
-            Verdict(batch[one.fact], candidates[one.candidate], one.kind)
+            Verdict(numbers[call[one.fact].question], uuids[candidates[one.candidate]], one.kind)
             for one in read_judgements(output, asked, problems)
         ]
 
-    found = await asyncio.gather(*(ask(batch) for batch in batches))
+    found = await asyncio.gather(*(ask(call) for call in calls))
     return [one for part in found for one in part]
 
 

@@ -117,12 +117,20 @@ class GroupReads:
         )
         return [row for row in read.rows if row.created_at == created_at]
 
-    async def all_of(self, kind: Kind, anchor: Anchor, rows_max: int) -> Sequence[AnyRow]:
-        """Every edge that hangs on the node, up to rows_max + 1."""
+    async def all_of(
+        self, kind: Kind, anchor: Anchor, rows_max: int, *, closed_by_facts: tuple[str, ...] | None = None
+    ) -> Sequence[AnyRow]:
+        """Every edge that hangs on the node, up to rows_max + 1. `closed_by_facts`: as of ListQuery."""
         found: list[AnyRow] = []
         after: ListCursor | None = None
         while len(found) <= rows_max:
-            query = ListQuery(kind, min(ROWS_PER_READ_MAX, rows_max + 1), after=after, anchor=anchor)
+            query = ListQuery(
+                kind,
+                min(ROWS_PER_READ_MAX, rows_max + 1),
+                after=after,
+                anchor=anchor,
+                closed_by_facts=closed_by_facts,
+            )
             read = await self._owned(
                 lambda driver, placement, query=query: driver.list_rows(placement.ref, query, self._deadline),
                 lambda read: read.fence,

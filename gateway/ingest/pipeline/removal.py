@@ -1,32 +1,42 @@
 """Taking an episode out of a group, with what only it supports.
 
-Facts that it had closed share an entity with what it stated, for only such facts are ever compared; so they
-hang on the entities that it mentions, and are found there.
+A plan reads what the episode states, mentions and has ended, never all facts of an entity. The first plans
+hold only if nothing in the group has changed, later ones if nothing that they rest on has. What the later
+ones cannot see is another episode that is removed at the same moment: an entity that only these two mention
+may stay, for each leaves it to the other.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from drivers.deadline import Deadline
 from drivers.graph_model import OPEN_END, AnyRow, Episode, Fact, Kind, Mention, NextEpisode
 from drivers.reads import Anchor
+from drivers.row_codec import kind_of
 from drivers.write_plan import ROWS_PER_WRITE_MAX
 from gateway.ingest.closures import DatedFact, ended_by, reopen
 from gateway.ingest.pipeline.composing import dated_change
 from gateway.ingest.pipeline.facts import EPISODES_READ_MAX, dated_row
 from gateway.ingest.pipeline.group_reads import GroupReads
-from gateway.writes.errors import GroupVersionMismatch, RowsMissing, WriteContended, WriteTooLarge
-from gateway.writes.intent import RowChange, WriteIntent, edge_uuid
+from gateway.writes.errors import (
+    EndpointsMissing,
+    GroupVersionMismatch,
+    RowsMissing,
+    RowVersionMismatch,
+    WriteContended,
+    WriteTooLarge,
+)
+from gateway.writes.intent import RowChange, RowCondition, WriteIntent, edge_uuid
 from gateway.writes.writer import GraphWriter, WriteReceipt
 from shard_router.errors import GroupNotFound
 from shard_router.router import Router
 from shard_router.scatter import Scatter
 
-FACTS_READ_MAX = 20_000
-"""Of one entity that the episode mentions."""
 READS_AT_ONCE_MAX = 8
-PLANS_MAX = 8
+WHOLE_GROUP_PLANS = 4
+PLANS_MAX = 12
+"""In all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +50,15 @@ class Removed:
 @dataclass(frozen=True, slots=True)
 class _Plan:
     deletions: tuple[tuple[Kind, str], ...]
-    changes: tuple[RowChange, ...]
-    kept: int
-    reopened: int
+    changes: tuple[RowChange, ...] = ()
+    kept: int = 0
+    reopened: int = 0
+    heirs: tuple[RowChange, ...] = ()
+    """Facts that stay as they are and by which others were changed: written again where rows are the
+    conditions, for only rows that are written can be conditions."""
+    conditions: tuple[RowCondition, ...] = ()
+    cascade: Mapping[Kind, frozenset[str]] = field(default_factory=dict[Kind, frozenset[str]])
+    """Edges that go with their nodes."""
 
 
 class Removal:
@@ -54,25 +70,33 @@ class Removal:
     async def remove(self, group_id: str, episode_uuid: str, op_id: str, deadline: Deadline) -> Removed:
         """Raises RowsMissing, WriteTooLarge and what reads and writes raise."""
         reads = GroupReads(self._router, self._scatter, group_id, deadline)
-        for _ in range(PLANS_MAX):
+        for number in range(PLANS_MAX):
             view = await reads.begin(op_id)
             if view.fence is None:
                 raise GroupNotFound(group_id)
-            plan = _Plan(((Kind.EPISODE, episode_uuid),), (), 0, 0)
-            if view.operation is None:
-                plan = await _planned(episode_uuid, reads)
             intent = WriteIntent(
                 group_id=group_id,
                 op_id=op_id,
                 content_hash=f"remove:{episode_uuid}",
-                changes=plan.changes,
-                deletions=plan.deletions,
+                deletions=((Kind.EPISODE, episode_uuid),),
                 allow_missing=True,
-                if_version=None if view.operation is not None else view.version,
             )
+            plan = _Plan(intent.deletions)
+            if view.operation is None:
+                plan = await _planned(episode_uuid, reads)
+                intent = replace(intent, deletions=plan.deletions, changes=plan.changes)
+                if number < WHOLE_GROUP_PLANS:
+                    intent = replace(intent, if_version=view.version)
+                else:
+                    intent = replace(
+                        intent,
+                        changes=(*plan.changes, *plan.heirs),
+                        conditions=plan.conditions,
+                        cascade=plan.cascade,
+                    )
             try:
                 receipt = await self._writer.write(intent, deadline)
-            except GroupVersionMismatch:
+            except (GroupVersionMismatch, RowVersionMismatch, EndpointsMissing):
                 deadline.check(f"the removal from group {group_id} was planned anew")
                 continue
             return Removed(receipt, plan.kept, plan.reopened)
@@ -84,63 +108,109 @@ async def _planned(episode_uuid: str, reads: GroupReads) -> _Plan:
     if episode_uuid not in rows:
         raise RowsMissing(Kind.EPISODE, (episode_uuid,))
     anchor = Anchor(Kind.EPISODE, episode_uuid)
-    mentions, stated = await asyncio.gather(
+    mentions, stated, next_links = await asyncio.gather(
         reads.all_of(Kind.MENTION, anchor, ROWS_PER_WRITE_MAX),
         reads.all_of(Kind.FACT, anchor, ROWS_PER_WRITE_MAX),
+        reads.all_of(Kind.NEXT_EPISODE, anchor, ROWS_PER_WRITE_MAX),
     )
-    _check_rows(len(mentions) + len(stated))
-    entities = list(dict.fromkeys(one.target_uuid for one in mentions if isinstance(one, Mention)))
-    slots = asyncio.Semaphore(READS_AT_ONCE_MAX)
-
-    async def facts_of(entity: str) -> Sequence[AnyRow]:
-        async with slots:
-            return await reads.all_of(Kind.FACT, Anchor(Kind.ENTITY, entity), FACTS_READ_MAX)
-
-    async def mentioned_elsewhere(entity: str) -> bool:
-        async with slots:
-            found = await reads.newest(Kind.MENTION, 2, Anchor(Kind.ENTITY, entity))
-            return any(isinstance(one, Mention) and one.source_uuid != episode_uuid for one in found)
-
-    attached = await asyncio.gather(*(facts_of(one) for one in entities))
-    facts = {row.uuid: row for some in (stated, *attached) for row in some if isinstance(row, Fact)}
-    own = {uuid: row for uuid, row in facts.items() if episode_uuid in row.episodes}
+    _check_rows(len(mentions) + len(stated) + len(next_links))
+    own = {row.uuid: row for row in stated if isinstance(row, Fact)}
     gone = {uuid for uuid, row in own.items() if row.episodes == (episode_uuid,)}
-    changed = await _changed(facts, gone, episode_uuid, reads)
-    left = [
-        entity
-        for entity, some in zip(entities, attached, strict=True)
-        if all(row.uuid in gone for row in some)
-    ]
-    elsewhere = await asyncio.gather(*(mentioned_elsewhere(one) for one in left))
-    orphans = [entity for entity, kept in zip(left, elsewhere, strict=True) if not kept]
+    staying = await _staying(own, gone, episode_uuid, reads)
+    changed, heirs = await _changed(staying, episode_uuid, reads)
+    orphans = await _orphans(
+        [one for one in mentions if isinstance(one, Mention)],
+        [own[uuid] for uuid in gone],
+        episode_uuid,
+        reads,
+    )
+    changes = tuple(dated_change(replace(staying[one.uuid], embedding=None), one) for one in changed.values())
+    heirs_only = [staying[uuid] for uuid in sorted(heirs - changed.keys())]
+    resting_on = (
+        rows[episode_uuid],
+        *(own[uuid] for uuid in gone),
+        *orphans,
+        *(staying[uuid] for uuid in changed),
+        *heirs_only,
+    )
     return _Plan(
         deletions=(
             (Kind.EPISODE, episode_uuid),
             *((Kind.FACT, uuid) for uuid in sorted(gone)),
-            *((Kind.ENTITY, uuid) for uuid in orphans),
+            *((Kind.ENTITY, one.uuid) for one in orphans),
         ),
-        changes=(
-            *(dated_change(replace(facts[one.uuid], embedding=None), one) for one in changed.values()),
-            *(RowChange(row) for row in await _relinked(episode_uuid, reads)),
-        ),
+        changes=(*changes, *(RowChange(row) for row in _relinked(episode_uuid, next_links))),
         kept=len(own) - len(gone),
-        reopened=sum(one.invalid_at != facts[uuid].invalid_at for uuid, one in changed.items()),
+        reopened=sum(one.invalid_at != staying[uuid].invalid_at for uuid, one in changed.items()),
+        heirs=tuple(dated_change(replace(row, embedding=None), dated_row(row, 0)) for row in heirs_only),
+        conditions=tuple(RowCondition(kind_of(row), row.uuid, row.version) for row in resting_on),
+        cascade={
+            Kind.FACT: frozenset(gone),
+            Kind.MENTION: frozenset(one.uuid for one in mentions),
+            Kind.NEXT_EPISODE: frozenset(one.uuid for one in next_links),
+        },
     )
 
 
-async def _changed(
-    facts: Mapping[str, Fact], gone: set[str], episode_uuid: str, reads: GroupReads
-) -> Mapping[str, DatedFact]:
-    """Facts that stay and are not the same without the episode."""
-    staying = {uuid: row for uuid, row in facts.items() if uuid not in gone}
-    supported = {uuid for uuid, row in staying.items() if episode_uuid in row.episodes}
-    caused = {
+async def _staying(
+    own: Mapping[str, Fact], gone: set[str], episode_uuid: str, reads: GroupReads
+) -> Mapping[str, Fact]:
+    """What the episode supports beside others, what it or one of these has ended, and the facts in whose name
+    it has."""
+    kept = {uuid: row for uuid, row in own.items() if uuid not in gone}
+    anchor = Anchor(Kind.EPISODE, episode_uuid)
+    ended = await reads.all_of(Kind.FACT, anchor, ROWS_PER_WRITE_MAX, closed_by_facts=tuple(sorted(kept)))
+    _check_rows(len(ended))
+    staying = {row.uuid: row for row in ended if isinstance(row, Fact) and row.uuid not in gone} | kept
+    causes = _causes(staying.values(), episode_uuid) - gone - staying.keys()
+    read = await reads.rows(Kind.FACT, sorted(causes))
+    return staying | {uuid: row for uuid, row in read.items() if isinstance(row, Fact)}
+
+
+def _causes(facts: Iterable[Fact], episode_uuid: str) -> set[str]:
+    """Facts in whose name the episode has ended these."""
+    return {
         one.fact_uuid
-        for row in staying.values()
+        for row in facts
         for one in row.closures
-        if one.episode_uuid == episode_uuid and one.fact_uuid in staying
+        if one.episode_uuid == episode_uuid and one.fact_uuid
     }
-    stated_at = await _stated_at({uuid: staying[uuid] for uuid in supported | caused}, episode_uuid, reads)
+
+
+async def _orphans(
+    mentions: Sequence[Mention], gone: Sequence[Fact], episode_uuid: str, reads: GroupReads
+) -> Sequence[AnyRow]:
+    """Entities that no other episode mentions and on which no other fact hangs."""
+    entities = list(dict.fromkeys(one.target_uuid for one in mentions))
+    going: dict[str, set[str]] = {}
+    for fact in gone:
+        for end in (fact.source_uuid, fact.target_uuid):
+            going.setdefault(end, set()).add(fact.uuid)
+    slots = asyncio.Semaphore(READS_AT_ONCE_MAX)
+
+    async def left_alone(entity: str) -> bool:
+        own, anchor = going.get(entity, set()), Anchor(Kind.ENTITY, entity)
+        async with slots:
+            # One more than those that go: if there is another one, it is read.
+            facts = await reads.all_of(Kind.FACT, anchor, len(own))
+            if any(row.uuid not in own for row in facts):
+                return False
+            found = await reads.newest(Kind.MENTION, 2, anchor)
+            return all(isinstance(one, Mention) and one.source_uuid == episode_uuid for one in found)
+
+    alone = await asyncio.gather(*(left_alone(one) for one in entities))
+    wanted = [entity for entity, orphan in zip(entities, alone, strict=True) if orphan]
+    rows = await reads.rows(Kind.ENTITY, wanted)
+    return [rows[uuid] for uuid in wanted if uuid in rows]
+
+
+async def _changed(
+    staying: Mapping[str, Fact], episode_uuid: str, reads: GroupReads
+) -> tuple[Mapping[str, DatedFact], set[str]]:
+    """Facts that are not the same without the episode, and those by which they were dated."""
+    supported = {uuid for uuid, row in staying.items() if episode_uuid in row.episodes}
+    dating = (supported | _causes(staying.values(), episode_uuid)) & staying.keys()
+    stated_at = await _stated_at({uuid: staying[uuid] for uuid in dating}, episode_uuid, reads)
     heirs = [_without(staying[uuid], episode_uuid, at) for uuid, at in stated_at.items()]
     found: dict[str, DatedFact] = {}
     for uuid, row in staying.items():
@@ -155,7 +225,7 @@ async def _changed(
                 opened = replace(opened, expired_at=row.created_at)
             if opened != dated_row(row, opened.stated_at):
                 found[uuid] = opened
-    return found
+    return found, dating
 
 
 def _without(row: Fact, episode_uuid: str, stated_at: int) -> DatedFact:
@@ -179,9 +249,8 @@ async def _stated_at(facts: Mapping[str, Fact], episode_uuid: str, reads: GroupR
     }
 
 
-async def _relinked(episode_uuid: str, reads: GroupReads) -> Sequence[NextEpisode]:
+def _relinked(episode_uuid: str, read: Sequence[AnyRow]) -> Sequence[NextEpisode]:
     """In each saga: the episode before it is followed by the one after it."""
-    read = await reads.all_of(Kind.NEXT_EPISODE, Anchor(Kind.EPISODE, episode_uuid), ROWS_PER_WRITE_MAX)
     links = [one for one in read if isinstance(one, NextEpisode)]
     before = [one for one in links if one.target_uuid == episode_uuid]
     after = [one for one in links if one.source_uuid == episode_uuid]

@@ -107,7 +107,7 @@ async def _told(
     summary = so_far
     for start in range(0, len(contents), SAGA_EPISODES_PER_CALL_MAX):
         part = contents[start : start + SAGA_EPISODES_PER_CALL_MAX]
-        output = await asker.ask(summarise_saga(name, summary, part, budget), account)
+        output = await asker.ask(summarise_saga(name, summary, part, budget), account, problems)
         told = cut(output.summary, SAGA_SUMMARY_CHARS_MAX, "summary of the saga", problems)
         if told:
             summary = told

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from gateway.ingest.extraction import SUMMARY_CHARS_MAX, ProblemKind, Problems
 from gateway.ingest.pipeline.asking import Account, Asker
-from gateway.ingest.prompts.upkeep import ENTITIES_PER_CALL_MAX, Summarised, read_summaries, summarise
+from gateway.ingest.prompts.material import Budget
+from gateway.ingest.prompts.upkeep import Summarised, read_summaries, summarise, summary_calls
 from gateway.llm.errors import ModelDisabled
 
 
@@ -30,22 +31,22 @@ class Growing:
 
 
 async def summaries(
-    growing: Mapping[str, Growing], asker: Asker, account: Account, problems: Problems
+    growing: Mapping[str, Growing], asker: Asker, account: Account, problems: Problems, budget: Budget
 ) -> Mapping[str, str]:
     """By the keys of `growing`. Raises ModelError."""
     found = {key: one.joined for key, one in growing.items()}
     full = [key for key, text in found.items() if len(text) > SUMMARY_CHARS_MAX]
-    batches = [full[at : at + ENTITIES_PER_CALL_MAX] for at in range(0, len(full), ENTITIES_PER_CALL_MAX)]
+    about = [Summarised(growing[key].name, growing[key].summary, growing[key].sentences) for key in full]
 
-    async def ask(keys: Sequence[str]) -> Mapping[str, str]:
-        about = [Summarised(growing[key].name, growing[key].summary, growing[key].sentences) for key in keys]
-        output = await asker.ask(summarise(about), account)
+    async def ask(call: Sequence[tuple[int, Summarised]]) -> Mapping[str, str]:
+        keys = [full[at] for at, _ in call]
+        output = await asker.ask(summarise([one for _, one in call]), account, problems)
         told = read_summaries(output, len(keys), problems)
         # Without an answer the old summary stays: cut in the middle it would lose its newest part.
         return {key: told.get(at, growing[key].summary) for at, key in enumerate(keys)}
 
     try:
-        for shorter in await asyncio.gather(*(ask(keys) for keys in batches)):
+        for shorter in await asyncio.gather(*(ask(call) for call in summary_calls(about, budget))):
             found |= shorter
     except ModelDisabled:
         problems.add(ProblemKind.NOT_ASKED, f"{len(full)} summaries")

@@ -3,7 +3,8 @@
 Each stage has its own slots, so that units in different stages overlap and none waits for a stage that it is
 not in: that is what bounds the queues between the stages. What models have answered is kept for the unit: if
 another writer changes the group between the reads and the write, only the reads are made again. A unit ends
-where its write is full: the episodes behind are read meanwhile, and are the next unit's.
+where its write is full: the episodes behind are read meanwhile, and are the next unit's. It also ends before
+an episode that it has already: a write holds each row once, and the later one is to replace the earlier.
 """
 
 import asyncio
@@ -12,8 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from drivers.deadline import Deadline
-from drivers.errors import GraphgateError
+from drivers.errors import GraphgateError, WriteTooHeavy
 from drivers.graph_model import Entity, Kind, Vector
+from drivers.write_plan import OpRecord
 from gateway.embedding.port import Embedder
 from gateway.ingest.extraction import ExtractedFact, Extraction, Problem, ProblemKind, Problems
 from gateway.ingest.job import EpisodeJob
@@ -33,7 +35,12 @@ from gateway.ingest.queue.status import Counts, EpisodeState
 from gateway.ingest.resolution.resolve import FollowedFact, follow, renumbered
 from gateway.llm.port import LanguageModel
 from gateway.llm.usage import Usage
-from gateway.writes.errors import GroupVersionMismatch, RowVersionMismatch, WriteContended
+from gateway.writes.errors import (
+    GroupVersionMismatch,
+    RequestIdReused,
+    RowVersionMismatch,
+    WriteContended,
+)
 from gateway.writes.intent import RowChange, WriteIntent, row_uuid
 from gateway.writes.row_text import embedded_text
 from gateway.writes.writer import GraphWriter
@@ -82,6 +89,8 @@ class UnitResult:
     extraction_ms: float
     resolution_ms: float
     writing_ms: float
+    tried: int
+    """Of the episodes: those that would have been written if there were room for all."""
 
 
 @dataclass(slots=True)
@@ -127,28 +136,40 @@ class UnitRun:
     ) -> UnitResult:
         """Applies the first jobs, all of one group, in their order, as one write under `op_id`; once, however
         often it is run. The others, for which there is no room in the write, are to be worked on again. An
-        episode that no model can read is left out, and its result says why.
+        episode that no model can read is left out, and its result says why; so is one whose text leaves no
+        room for its graph. What a write does not take beside the row of a single episode is a problem of it.
 
-        Raises ModelError and what embedder, router, writer and drivers raise; then nothing is written, unless
-        it is OutcomeUnknown.
+        Raises RequestIdReused when `op_id` stands for a write of other content, ModelError, and what
+        embedder, router, writer and drivers raise; then nothing is written, unless it is OutcomeUnknown.
         """
         group_id = jobs[0].group_id
         reads = GroupReads(self._router, self._scatter, group_id, deadline)
         view = await reads.begin(op_id)
         if view.operation is not None:
-            return await self._applied_before(jobs, view, reads)
+            if view.operation.content_hash != content_hash:
+                raise RequestIdReused(op_id)
+            return await self._applied_before(jobs, view.operation, reads)
+        waiting, jobs = len(jobs), _each_once(jobs)
+        room = WriteRoom(await self._weight_max(group_id, deadline), self._dimension)
+        jobs = jobs[: room.first_long(jobs)]
+        refusal = await asyncio.to_thread(room.refusal, jobs[0])
+        if refusal is not None:
+            results = (EpisodeResult(failure=refusal), *(EpisodeResult(again=True),) * (waiting - 1))
+            return UnitResult(results, 0, 0.0, 0.0, 0.0, 1)
+        tried = len(jobs)
         started = time.perf_counter()
         asker = Asker(self._model, deadline)
         told(EpisodeState.EXTRACTING, len(jobs))
         previous = await previous_of(jobs, reads, view)
-        room = WriteRoom(await self._weight_max(group_id, deadline), self._dimension)
         read = await self._reading.first(jobs, previous, asker, room)
-        jobs, left = jobs[: len(read)], len(jobs) - len(read)
+        jobs, left = jobs[: len(read)], waiting - len(read)
         extracted = [one.found for one in read]
         accounts = [one.account for one in read]
         failed = {at: one for at, one in enumerate(extracted) if isinstance(one, GraphgateError)}
         kept = [at for at in range(len(jobs)) if at not in failed]
         extractions = [one for one in extracted if isinstance(one, Extraction)]
+        if len(kept) == 1:
+            extractions = [room.fitted(jobs[kept[0]], extractions[0])]
         extraction_ms = _ms_since(started)
         resolution_ms = writing_ms = 0.0
         version = 0
@@ -176,6 +197,12 @@ class UnitRun:
                 except (GroupVersionMismatch, RowVersionMismatch):
                     deadline.check(f"the episodes of group {group_id} were planned anew")
                     continue
+                except WriteTooHeavy:
+                    lighter = room.lighter(extractions[0]) if len(kept) == 1 else None
+                    if lighter is None:
+                        raise
+                    extractions = [lighter]
+                    continue
                 finally:
                     writing_ms += _ms_since(begun)
                 version = receipt.version
@@ -185,31 +212,30 @@ class UnitRun:
         self._reading.forget(jobs)
         results = _results(len(jobs), kept, failed, extractions, accounts, shared, found)
         results += (EpisodeResult(again=True),) * left
-        return UnitResult(results, version, extraction_ms, resolution_ms, writing_ms)
+        return UnitResult(results, version, extraction_ms, resolution_ms, writing_ms, tried)
 
-    async def applied(self, jobs: Sequence[EpisodeJob], op_id: str, deadline: Deadline) -> UnitResult | None:
-        """What run() gives for a unit that was written before; None: it was not. Raises what router and
-        drivers raise."""
+    async def applied(
+        self, jobs: Sequence[EpisodeJob], op_id: str, content_hash: str, deadline: Deadline
+    ) -> UnitResult | None:
+        """What run() gives for a unit that was written before; None: it was not, or `op_id` stands for a
+        write of other content. Raises what router and drivers raise."""
         reads = GroupReads(self._router, self._scatter, jobs[0].group_id, deadline)
-        view = await reads.begin(op_id)
-        return None if view.operation is None else await self._applied_before(jobs, view, reads)
+        operation = (await reads.begin(op_id)).operation
+        if operation is None or operation.content_hash != content_hash:
+            return None
+        return await self._applied_before(jobs, operation, reads)
 
     async def _applied_before(
-        self, jobs: Sequence[EpisodeJob], view: GroupView, reads: GroupReads
+        self, jobs: Sequence[EpisodeJob], operation: OpRecord, reads: GroupReads
     ) -> UnitResult:
         """Of a unit whose worker ended after the write. What it found is not known any more; an episode that
         was left out then has no row, or an older one that it is to replace."""
-        assert view.operation is not None
-        version = view.operation.version
-        rows = await reads.rows(Kind.EPISODE, [job.episode_uuid for job in jobs])
-        written = {uuid for uuid, row in rows.items() if row.version >= version}
-        return UnitResult(
-            tuple(EpisodeResult(again=len(jobs) > 1 and job.episode_uuid not in written) for job in jobs),
-            version,
-            0.0,
-            0.0,
-            0.0,
-        )
+        tried = _each_once(jobs)
+        rows = await reads.rows(Kind.EPISODE, [job.episode_uuid for job in tried])
+        written = {uuid for uuid, row in rows.items() if row.version >= operation.version}
+        results = [EpisodeResult(again=len(jobs) > 1 and job.episode_uuid not in written) for job in tried]
+        results += [EpisodeResult(again=True)] * (len(jobs) - len(tried))
+        return UnitResult(tuple(results), operation.version, 0.0, 0.0, 0.0, len(tried))
 
     async def _weight_max(self, group_id: str, deadline: Deadline) -> int:
         """Of one write of the group, 0: no bound."""
@@ -248,7 +274,7 @@ class UnitRun:
         new = [replace(one, vector=vectors.get(_entity_text(one))) for one in new]
         model = None if self._embedder.model is None else self._embedder.model.name
         contexts = [job.content for job in jobs]
-        resolved = await resolve(new, contexts, reads, view, model, asker, account, problems)
+        resolved = await resolve(new, contexts, reads, view, model, asker, account, problems, self._budget)
         placed = composing.place(reads.group_id, op_id, new, resolved)
         followed: list[FollowedFact] = []
         for episode in range(len(jobs)):
@@ -280,8 +306,9 @@ class UnitRun:
                 asker,
                 account,
                 problems,
+                self._budget,
             ),
-            summaries(composing.growing(new, placed), asker, account, problems),
+            summaries(composing.growing(new, placed), asker, account, problems, self._budget),
             of_known_types(jobs, new, placed, asker, account, problems, self._budget),
             saga_changes(jobs, reads, view, asker, account, problems, self._budget),
         )
@@ -313,6 +340,16 @@ class UnitRun:
             return {}
         made = await self._embedder.embed(wanted, deadline=deadline.at_s)
         return dict(zip(wanted, made, strict=True))
+
+
+def _each_once(jobs: Sequence[EpisodeJob]) -> Sequence[EpisodeJob]:
+    """The first ones, up to one whose episode is among those before it."""
+    seen: set[str] = set()
+    for at, job in enumerate(jobs):
+        if job.episode_uuid in seen:
+            return jobs[:at]
+        seen.add(job.episode_uuid)
+    return jobs
 
 
 def _joined(extractions: Sequence[Extraction]) -> tuple[list[NewEntity], list[tuple[int, ExtractedFact]]]:

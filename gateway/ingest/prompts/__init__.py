@@ -7,4 +7,4 @@ the system message says that it is data. Being constant, system messages are wha
 VERSION is raised with every change of a text or of a form; it is recorded with what a prompt has made.
 """
 
-VERSION = 1
+VERSION = 2

@@ -1,6 +1,7 @@
-"""Asking which known facts new ones repeat, supersede or correct: all new facts of an episode in one call."""
+"""Asking which known facts new ones repeat, supersede or correct: all new facts of an episode in one call,
+if they fit."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,8 @@ from gateway.ingest.extraction import ProblemKind, Problems
 from gateway.ingest.model_times import iso
 from gateway.ingest.outputs import JudgementsOutput
 from gateway.ingest.prompts import texts
-from gateway.ingest.prompts.material import messages
+from gateway.ingest.prompts.fitting import Part, in_calls, size_of
+from gateway.ingest.prompts.material import Budget, messages
 from gateway.ingest.temporal import Verdict, VerdictKind
 from gateway.llm.port import ModelRequest
 from gateway.llm.tasks import Complexity, Task
@@ -29,19 +31,30 @@ class StatedFact:
     invalid_at: int = OPEN_END
 
 
-def judge_facts(
-    new: Sequence[tuple[StatedFact, Sequence[int]]], candidates: Sequence[StatedFact]
-) -> ModelRequest[JudgementsOutput]:
-    """With each new fact: positions of its candidates in `candidates`. At most FACTS_PER_CALL_MAX facts."""
+type Asked = tuple[StatedFact, Sequence[int]]
+"""A new fact with the positions of its candidates, most alike first."""
+
+
+def judgement_calls(
+    new: Sequence[Asked], candidates: Sequence[StatedFact], budget: Budget
+) -> Sequence[Sequence[Part]]:
+    """Which of them to ask about together, by their number in `new`."""
+    own = [size_of(_question(FACTS_PER_CALL_MAX, one, ())) + 1 for one, _ in new]
+    asked = [tuple(some[:CANDIDATES_PER_FACT_MAX]) for _, some in new]
+    sizes = {at: size_of(_candidate(at, candidates[at])) for some in asked for at in some}
+    room = budget.room(texts.JUDGE_FACTS) - size_of(_material((), ()))
+    return in_calls(own, asked, sizes, room=room, count_max=FACTS_PER_CALL_MAX)
+
+
+def judge_facts(new: Sequence[Asked], candidates: Sequence[StatedFact]) -> ModelRequest[JudgementsOutput]:
+    """At most FACTS_PER_CALL_MAX facts: callers ask about more in several calls, as judgement_calls()
+    says."""
     assert len(new) <= FACTS_PER_CALL_MAX
     asked = sorted({one for _, own in new for one in own[:CANDIDATES_PER_FACT_MAX]})
-    material: dict[str, Any] = {
-        "new": [
-            {"id": number, **_told(one), "candidates": list(own[:CANDIDATES_PER_FACT_MAX])}
-            for number, (one, own) in enumerate(new)
-        ],
-        "candidates": [{"id": number, **_told(candidates[number])} for number in asked],
-    }
+    material = _material(
+        [_question(number, one, own[:CANDIDATES_PER_FACT_MAX]) for number, (one, own) in enumerate(new)],
+        [_candidate(number, candidates[number]) for number in asked],
+    )
     return ModelRequest(
         Task.JUDGE_FACTS,
         messages(texts.JUDGE_FACTS, material),
@@ -52,7 +65,7 @@ def judge_facts(
 
 
 def read_judgements(
-    output: JudgementsOutput, new: Sequence[tuple[StatedFact, Sequence[int]]], problems: Problems
+    output: JudgementsOutput, new: Sequence[Asked], problems: Problems
 ) -> Sequence[Verdict[int]]:
     """Verdicts over positions. A candidate that is named twice counts as repeated, else as corrected: the
     readings that lose least; one that was not asked about is a problem."""
@@ -73,6 +86,18 @@ def read_judgements(
                 else:
                     problems.add(ProblemKind.UNKNOWN_ENTITY, f"judgement of fact {one.id}, {kind}")
     return [Verdict(fact, candidate, kind) for (fact, candidate), kind in verdicts.items()]
+
+
+def _material(new: Sequence[Mapping[str, Any]], candidates: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    return {"new": list(new), "candidates": list(candidates)}
+
+
+def _question(number: int, one: StatedFact, own: Sequence[int]) -> Mapping[str, Any]:
+    return {"id": number, **_told(one), "candidates": list(own)}
+
+
+def _candidate(number: int, one: StatedFact) -> Mapping[str, Any]:
+    return {"id": number, **_told(one)}
 
 
 def _told(one: StatedFact) -> dict[str, str]:

@@ -50,7 +50,8 @@ REFLECT = (
 REFLECT_TYPED = REFLECT + _TYPED
 RESOLVE_ENTITIES = (
     "You decide which new entities are the same real thing as a candidate. "
-    f"{_DATA}For each new entity give its id and the id of the candidate that is the same, or -1. "
+    f"{_DATA}context: number of the text in contexts that names it. "
+    "For each new entity give its id and the id of the candidate that is the same, or -1. "
     "The same means one person, place or thing, by other spelling, short form or description; not related, "
     "not "
     "of the same kind, not another one of the same name. When unsure: -1. "

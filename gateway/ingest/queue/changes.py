@@ -55,9 +55,18 @@ class EpisodeChanges:
                 del self._waiting[key]
 
     async def until_ended(self, seen: Status, deadline: Deadline) -> Status:
-        """As next(), but only an end counts."""
-        while not seen.state.ended and deadline.remaining_s():
-            seen = await self.next(seen, deadline)
+        """As next(), but only an end counts, and a queue that does not answer is asked again until the
+        deadline: what it has accepted stays accepted."""
+        try:
+            async with asyncio.timeout(deadline.remaining_s()):
+                while not seen.state.ended:
+                    try:
+                        seen = await self.next(seen, deadline)
+                    except QueueUnavailable as error:
+                        log.debug("changes_not_read", why=error.why)
+                        await asyncio.sleep(_RECONNECT_S)
+        except TimeoutError:
+            return seen
         return seen
 
     async def close(self) -> None:

@@ -3,19 +3,22 @@
 Keys, all under <prefix>:ingest: , where prefix is the fleet's:
 
     op:<group>/<op_id>     hash {hash, uuid, payload, state, accepted, updated, attempts, details,
-                           listed}: one episode; payload goes once it is applied, the rest after status_kept_s
+                           listed}: one episode; payload goes once it is applied or no longer listed, the rest
+                           after status_kept_s
     uuid:<group>/<uuid>    string: op_id of the last episode that was accepted under that uuid
-    waiting:<group>        stream {op}: the group's episodes in the order of acceptance, until each has ended
-    group:<group>          hash {turn, token, unit, tries, pauses, cap}: the group's one turn: its entry in
-                           ready:*, or "later"; token of the worker that has it; members of the unit that is
-                           worked on; how often that was begun since its last pause, how often it has paused,
-                           and the most episodes of the next unit
+    waiting:<group>        stream {op, bytes}: the group's episodes in the order of acceptance, until each has
+                           ended, with the bytes of their payloads
+    group:<group>          hash {turn, token, unit, tries, pauses, cap, bytes}: the group's one turn:
+                           its entry in ready:*, or "later"; token of the worker that has it; members of the
+                           unit that is worked on; how often that was begun since its last pause, how often it
+                           has paused, and the most episodes of the next unit; and the bytes that wait
     ready:<partition>      stream {group}, consumer group "workers": groups whose turn it is, one entry each
     later:<partition>      sorted set: groups that pause, by when their pause ends (ms, Redis's clock)
-    depth                  string: episodes that wait in all
+    depth, bytes           strings: episodes that wait in all, and their bytes of payload
     tokens                 string: the last token
     failures, failures:<group>  sorted sets of <time>/<group>/<op_id>: failed episodes, oldest first
-    failures_dropped       string: failures that were unlisted because there were more than failures_max
+    failures_bytes, failures_sizes  string, hash by listed name: bytes of payload of the listed failures
+    failures_dropped       string: failures that were unlisted because there were too many, or too large ones
     stream:<stream_id>     string: highest offset of a client's stream that has had its ack
     changed                pub/sub channel, a wake-up only: <group>/<op_id>
 
@@ -29,7 +32,7 @@ Redis Cluster must hold them in one slot, give the prefix a hash tag there, e.g.
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Container, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -48,6 +51,11 @@ from gateway.ingest.queue.status import Details, EpisodeState, Status
 from gateway.writes.errors import RequestIdReused
 
 WORKERS = "workers"
+
+type Acceptance = Status | QueueFull | RequestIdReused | QueueUnavailable
+"""How far an accepted episode has come, or why it is not accepted; QueueUnavailable with an op_id: it may be
+accepted all the same."""
+
 FULL_RETRY_S = 2.0
 """What callers are asked to wait for room."""
 CALLS_PER_ROUND_TRIP_MAX = 200
@@ -61,7 +69,9 @@ class QueueLoad:
     failures: int = 0
     """That are listed."""
     failures_dropped: int = 0
-    """Unlisted since the queue was made, because there were more than failures_max."""
+    """Unlisted since the queue was made, because of failures_max or failures_bytes_max."""
+    waiting_bytes: int = 0
+    """Of the episodes that wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +150,11 @@ class EpisodeQueue:
         )
         self.redis: Redis = Redis.from_pool(pool)
         self._prefix = f"{self.settings.prefix}:ingest:"
+        self._limits = {
+            name: cast("int", getattr(self.settings, name))
+            for name in ("group_waiting_max", "group_waiting_bytes_max", "waiting_max", "waiting_bytes_max")
+        }
+        """As scripts.py takes them."""
         register = self.redis.register_script
         self._accept = register(scripts.ACCEPT)
         self._take = register(scripts.TAKE)
@@ -163,49 +178,72 @@ class EpisodeQueue:
 
     async def accept(
         self, jobs: Sequence[EpisodeJob], now_us: int, deadline: Deadline
-    ) -> Sequence[QueueFull | RequestIdReused | None]:
-        """Stores the jobs in their order; per job None, or why it is not stored. A job that is known already
-        is not stored again. Once this returns, they survive any crash of a gateway."""
-        settings = self.settings
-        answers: list[tuple[str, int]] = []
+    ) -> Sequence[Acceptance]:
+        """Stores the jobs in their order; per job its status, or why it is not stored. A job that is known
+        already is not stored again. Behind a job that finds no room or no answer none of its group is stored.
+        Jobs with a status survive any crash of a gateway. Raises nothing."""
+        found: list[Acceptance] = []
+        full: dict[str, QueueFull] = {}
         for start in range(0, len(jobs), CALLS_PER_ROUND_TRIP_MAX):
-            # As one transaction: once one finds no room, those after it find none either.
-            async with self._call(deadline), self.redis.pipeline(transaction=True) as pipe:
-                for job in jobs[start : start + CALLS_PER_ROUND_TRIP_MAX]:
-                    group_id = job.group_id
-                    await self._accept(
-                        keys=[
-                            self._op(group_id, job.op_id),
-                            self._key(f"uuid:{group_id}/{job.episode_uuid}"),
-                            self._key(f"waiting:{group_id}"),
-                            self._key(f"group:{group_id}"),
-                            self._ready(self._partition(group_id)),
-                            self._key("depth"),
-                        ],
-                        args=[
-                            self._prefix,
-                            group_id,
-                            job.op_id,
-                            job.content_hash,
-                            job.episode_uuid,
-                            job.encode(),
-                            now_us,
-                            settings.group_waiting_max,
-                            settings.waiting_max,
-                        ],
-                        client=pipe,
-                    )
-                answers += cast("list[tuple[str, int]]", await pipe.execute())
-        return [self._verdict(job, verdict) for job, (verdict, _) in zip(jobs, answers, strict=True)]
+            part = jobs[start : start + CALLS_PER_ROUND_TRIP_MAX]
+            try:
+                answers = await self._accepted(part, full.keys(), now_us, deadline)
+            except QueueUnavailable as error:
+                found += [QueueUnavailable(error.why, job.op_id) for job in part]
+                # The part may still be carried out, after all that is sent now.
+                unsent = jobs[start + len(part) :]
+                found += [QueueUnavailable(error.why) for _ in unsent]
+                break
+            for job, answer in zip(part, answers, strict=True):
+                verdict = self._verdict(job, answer)
+                if isinstance(verdict, QueueFull):
+                    verdict = full.setdefault(job.group_id, verdict)
+                found.append(verdict)
+        return found
 
-    def _verdict(self, job: EpisodeJob, verdict: str) -> QueueFull | RequestIdReused | None:
+    async def _accepted(
+        self, jobs: Sequence[EpisodeJob], closed: Container[str], now_us: int, deadline: Deadline
+    ) -> Sequence[Sequence[Any]]:
+        """What the script answers to each. `closed`: groups that take no more of this call."""
+        limits, no_room = self._limits, {**self._limits, "group_waiting_max": 0}
+        # As one transaction: once one finds no room, those after it find none either.
+        async with self._call(deadline), self.redis.pipeline(transaction=True) as pipe:
+            for job in jobs:
+                group_id = job.group_id
+                await self._accept(
+                    keys=[
+                        self._op(group_id, job.op_id),
+                        self._key(f"uuid:{group_id}/{job.episode_uuid}"),
+                        self._key(f"waiting:{group_id}"),
+                        self._key(f"group:{group_id}"),
+                        self._ready(self._partition(group_id)),
+                        self._key("depth"),
+                        self._key("bytes"),
+                    ],
+                    args=[
+                        self._prefix,
+                        group_id,
+                        job.op_id,
+                        job.content_hash,
+                        job.episode_uuid,
+                        job.encode(),
+                        now_us,
+                        *(no_room if group_id in closed else limits).values(),
+                    ],
+                    client=pipe,
+                )
+            return cast("list[list[Any]]", await pipe.execute())
+
+    def _verdict(self, job: EpisodeJob, answer: Sequence[Any]) -> Acceptance:
+        verdict, *fields = answer
         match verdict:
             case "OTHER":
                 return RequestIdReused(job.op_id)
-            case "GROUP_FULL" | "ALL_FULL":
-                return self._full(verdict)
+            case full if full in self._limits:
+                return self._full(full)
             case _:
-                return None
+                status = _status(job.group_id, job.op_id, fields)
+                return QueueUnavailable("it lost what it had stored", job.op_id) if status is None else status
 
     async def status(self, group_id: str, op_id: str, deadline: Deadline) -> Status | None:
         (found,) = await self.statuses([(group_id, op_id)], deadline)
@@ -213,7 +251,7 @@ class EpisodeQueue:
 
     async def statuses(self, keys: Sequence[tuple[str, str]], deadline: Deadline) -> Sequence[Status | None]:
         """Of (group_id, op_id), in their order; None where nothing is kept."""
-        names = ["uuid", "state", "accepted", "updated", "attempts", "details"]
+        names = scripts.STATUS_FIELDS
         found: list[Status | None] = []
         for start in range(0, len(keys), CALLS_PER_ROUND_TRIP_MAX):
             part = keys[start : start + CALLS_PER_ROUND_TRIP_MAX]
@@ -242,8 +280,9 @@ class EpisodeQueue:
             pipe.get(self._key("depth"))
             pipe.zcard(self._key("failures"))
             pipe.get(self._key("failures_dropped"))
-            waiting, failures, dropped = cast("list[str | int | None]", await pipe.execute())
-        return QueueLoad(int(waiting or 0), int(failures or 0), int(dropped or 0))
+            pipe.get(self._key("bytes"))
+            counts = cast("list[str | int | None]", await pipe.execute())
+        return QueueLoad(*(int(count or 0) for count in counts))
 
     async def failures(
         self, group_id: str, after: str, limit: int, deadline: Deadline
@@ -275,17 +314,9 @@ class EpisodeQueue:
                         self._key(f"group:{group_id}"),
                         self._ready(self._partition(group_id)),
                         self._key("depth"),
-                        self._key("failures"),
-                        self._key(f"failures:{group_id}"),
+                        self._key("bytes"),
                     ],
-                    args=[
-                        self._prefix,
-                        group_id,
-                        op_id,
-                        now_us,
-                        self.settings.group_waiting_max,
-                        self.settings.waiting_max,
-                    ],
+                    args=[self._prefix, group_id, op_id, now_us, *self._limits.values()],
                 )
             if verdict == "REPLAYED":
                 replayed.append(op_id)
@@ -295,10 +326,8 @@ class EpisodeQueue:
                 break
         return replayed
 
-    def _full(self, verdict: str) -> QueueFull:
-        if verdict == "GROUP_FULL":
-            return QueueFull("group_waiting_max", self.settings.group_waiting_max, FULL_RETRY_S)
-        return QueueFull("waiting_max", self.settings.waiting_max, FULL_RETRY_S)
+    def _full(self, limit_name: str) -> QueueFull:
+        return QueueFull(limit_name, self._limits[limit_name], FULL_RETRY_S)
 
     async def stream_reached(self, stream_id: str, deadline: Deadline) -> int:
         """The highest offset of the stream that has had its ack; 0: none."""
@@ -333,6 +362,16 @@ class EpisodeQueue:
             read = cast("Any", self.redis.xreadgroup)
             answer = await read(WORKERS, worker, streams, count=1, block=max(1, int(wait_s * 1000)))
         return _turns(answer)
+
+    async def active_workers(self, within_s: float, deadline: Deadline) -> frozenset[str]:
+        """Names of workers that have asked for turns or renewed theirs within so long."""
+        async with self._call(deadline), self.redis.pipeline(transaction=False) as pipe:
+            for partition in range(self.settings.partitions):
+                cast("Any", pipe.xinfo_consumers)(self._ready(partition), WORKERS)
+            listed = cast("list[list[dict[str, Any]]]", await pipe.execute())
+        return frozenset(
+            one["name"] for workers in listed for one in workers if one["idle"] <= within_s * 1000
+        )
 
     async def own_turns(self, worker: str, deadline: Deadline) -> Sequence[Turn]:
         """Turns that were given to this worker and have not ended, those whose delivery was lost with a
@@ -471,6 +510,7 @@ class EpisodeQueue:
                         self._key("depth"),
                         self._key("failures"),
                         self._key(f"failures:{group_id}"),
+                        self._key("bytes"),
                     ],
                     args=[
                         self._prefix,
@@ -483,6 +523,7 @@ class EpisodeQueue:
                         int(self.settings.failed_kept_s * 1000),
                         self.settings.failures_max,
                         "" if cap is None else cap,
+                        self.settings.failures_bytes_max,
                         *ended,
                     ],
                 )

@@ -4,6 +4,9 @@ what is waited for goes by Redis's own clock.
 KEYS and ARGV are listed at each; `prefix` ends in a colon. Keys of single episodes are made from it inside.
 """
 
+STATUS_FIELDS = ("uuid", "state", "accepted", "updated", "attempts", "details")
+"""Of an episode, in the order in which ACCEPT answers them."""
+
 _READY = """
 local function ready(stream, group, group_id)
   local turn = redis.call('XADD', stream, '*', 'group', group_id)
@@ -18,28 +21,52 @@ local function now_ms()
 end
 """
 
+_ROOM = """
+-- Which limit is reached, or nil. What comes below the limits is taken whatever its size: in one transaction
+-- nothing finds room behind what has found none, and no episode is too large for an empty queue.
+local function lacks_room(waiting, group, depth, bytes, first_limit)
+  if redis.call('XLEN', waiting) >= tonumber(ARGV[first_limit]) then return 'group_waiting_max' end
+  if tonumber(redis.call('HGET', group, 'bytes') or '0') >= tonumber(ARGV[first_limit + 1]) then
+    return 'group_waiting_bytes_max'
+  end
+  if tonumber(redis.call('GET', depth) or '0') >= tonumber(ARGV[first_limit + 2]) then
+    return 'waiting_max'
+  end
+  if tonumber(redis.call('GET', bytes) or '0') >= tonumber(ARGV[first_limit + 3]) then
+    return 'waiting_bytes_max'
+  end
+end
+local function enter(waiting, group, depth, bytes, op, size)
+  redis.call('XADD', waiting, '*', 'op', op, 'bytes', size)
+  redis.call('HINCRBY', group, 'bytes', size)
+  redis.call('INCR', depth)
+  redis.call('INCRBY', bytes, size)
+end
+"""
+
 ACCEPT = (
     _READY
+    + _ROOM
+    + f"local fields = {{{', '.join(repr(name) for name in STATUS_FIELDS)}}}"
     + """
--- KEYS: op, uuid, waiting, group, ready, depth
--- ARGV: prefix, group_id, op_id, content_hash, episode_uuid, payload, now_us, group_max, all_max
+-- KEYS: op, uuid, waiting, group, ready, depth, bytes
+-- ARGV: prefix, group_id, op_id, content_hash, episode_uuid, payload, now_us,
+--   group_max, group_bytes_max, all_max, all_bytes_max
 local found = redis.call('HGET', KEYS[1], 'hash')
 if found then
-  return {found == ARGV[4] and 'KNOWN' or 'OTHER', 0}
+  if found ~= ARGV[4] then return {'OTHER'} end
+  return {'KNOWN', unpack(redis.call('HMGET', KEYS[1], unpack(fields)))}
 end
-local waiting = redis.call('XLEN', KEYS[3])
-if waiting >= tonumber(ARGV[8]) then return {'GROUP_FULL', waiting} end
-local all = tonumber(redis.call('GET', KEYS[6]) or '0')
-if all >= tonumber(ARGV[9]) then return {'ALL_FULL', all} end
+local full = lacks_room(KEYS[3], KEYS[4], KEYS[6], KEYS[7], 8)
+if full then return {full} end
 -- What is left of a record that was lost has a time to live.
 redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], 'hash', ARGV[4], 'uuid', ARGV[5], 'payload', ARGV[6], 'state', 'ACCEPTED',
   'accepted', ARGV[7], 'updated', ARGV[7], 'attempts', '0')
 redis.call('SET', KEYS[2], ARGV[3])
-redis.call('XADD', KEYS[3], '*', 'op', ARGV[3])
-redis.call('INCR', KEYS[6])
+enter(KEYS[3], KEYS[4], KEYS[6], KEYS[7], ARGV[3], #ARGV[6])
 if redis.call('HEXISTS', KEYS[4], 'turn') == 0 then ready(KEYS[5], KEYS[4], ARGV[2]) end
-return {'ACCEPTED', waiting + 1}
+return {'ACCEPTED', ARGV[5], 'ACCEPTED', ARGV[7], ARGV[7], '0', ''}
 """
 )
 
@@ -108,18 +135,38 @@ return 1
 """
 )
 
+_UNLISTED = """
+local function unlisted(prefix, listed)
+  local group_id, op_id = string.match(listed, '^%d+/([^/]+)/(.*)$')
+  redis.call('ZREM', prefix .. 'failures', listed)
+  redis.call('ZREM', prefix .. 'failures:' .. group_id, listed)
+  local size = redis.call('HGET', prefix .. 'failures_sizes', listed)
+  redis.call('DECRBY', prefix .. 'failures_bytes', size or 0)
+  redis.call('HDEL', prefix .. 'failures_sizes', listed)
+  return group_id, op_id
+end
+"""
+
 FINISH = (
     _READY
+    + _UNLISTED
     + """
 -- The results of a unit's members; members without one wait for another turn, before all others.
--- KEYS: group, waiting, ready, depth, failures, group_failures
+-- KEYS: group, waiting, ready, depth, failures, group_failures, bytes
 -- ARGV: prefix, group_id, entry, token, workers, now_us, kept_ms, failed_kept_ms, failures_max, cap,
---   then for each: entry in waiting, op_id, state, details
+--   failures_bytes_max, then for each: entry in waiting, op_id, state, details
 if redis.call('HGET', KEYS[1], 'token') ~= ARGV[4] then return 0 end
-for i = 11, #ARGV, 4 do
+for i = 12, #ARGV, 4 do
   local op_id = ARGV[i + 1]
   local op = ARGV[1] .. 'op:' .. ARGV[2] .. '/' .. op_id
-  if redis.call('XDEL', KEYS[2], ARGV[i]) == 1 then redis.call('DECR', KEYS[4]) end
+  local left = redis.call('XRANGE', KEYS[2], ARGV[i], ARGV[i])[1]
+  if left then
+    local size = tonumber(left[2][4] or '0')
+    redis.call('XDEL', KEYS[2], ARGV[i])
+    redis.call('DECR', KEYS[4])
+    redis.call('DECRBY', KEYS[7], size)
+    redis.call('HINCRBY', KEYS[1], 'bytes', 0 - size)
+  end
   local uuid = redis.call('HGET', op, 'uuid')
   if not uuid and ARGV[i + 2] == 'FAILED' then
     -- An episode whose record was lost is listed all the same.
@@ -136,6 +183,9 @@ for i = 11, #ARGV, 4 do
       redis.call('ZADD', KEYS[5], 0, listed)
       redis.call('ZADD', KEYS[6], 0, listed)
       redis.call('PEXPIRE', KEYS[6], kept)
+      local size = redis.call('HSTRLEN', op, 'payload')
+      redis.call('HSET', ARGV[1] .. 'failures_sizes', listed, size)
+      redis.call('INCRBY', ARGV[1] .. 'failures_bytes', size)
     else
       redis.call('HDEL', op, 'payload')
     end
@@ -144,14 +194,24 @@ for i = 11, #ARGV, 4 do
   end
   told(ARGV[1], ARGV[2], op_id)
 end
-local surplus = redis.call('ZCARD', KEYS[5]) - tonumber(ARGV[9])
-if surplus > 0 then
-  for _, listed in ipairs(redis.call('ZRANGE', KEYS[5], 0, surplus - 1)) do
-    redis.call('ZREM', KEYS[5], listed)
-    local group_id = string.match(listed, '^%d+/([^/]+)/')
-    redis.call('ZREM', ARGV[1] .. 'failures:' .. group_id, listed)
+local function too_many()
+  local count = redis.call('ZCARD', KEYS[5])
+  if count > tonumber(ARGV[9]) then return true end
+  return count > 1 and tonumber(redis.call('GET', ARGV[1] .. 'failures_bytes') or '0') > tonumber(ARGV[11])
+end
+while too_many() do
+  local listed = redis.call('ZRANGE', KEYS[5], 0, 0)[1]
+  local group_id, op_id = unlisted(ARGV[1], listed)
+  local op = ARGV[1] .. 'op:' .. group_id .. '/' .. op_id
+  if redis.call('HGET', op, 'listed') == listed then
+    redis.call('HDEL', op, 'payload', 'listed')
+    if redis.call('PTTL', op) > tonumber(ARGV[7]) then redis.call('PEXPIRE', op, ARGV[7]) end
+    local uuid = ARGV[1] .. 'uuid:' .. group_id .. '/' .. redis.call('HGET', op, 'uuid')
+    if redis.call('GET', uuid) == op_id and redis.call('PTTL', uuid) > tonumber(ARGV[7]) then
+      redis.call('PEXPIRE', uuid, ARGV[7])
+    end
   end
-  redis.call('INCRBY', ARGV[1] .. 'failures_dropped', surplus)
+  redis.call('INCR', ARGV[1] .. 'failures_dropped')
 end
 redis.call('HDEL', KEYS[1], 'unit', 'tries', 'token', 'pauses')
 if ARGV[10] == '' then redis.call('HDEL', KEYS[1], 'cap')
@@ -231,21 +291,21 @@ return woken
 
 REPLAY = (
     _READY
+    + _ROOM
+    + _UNLISTED
     + """
--- KEYS: op, waiting, group, ready, depth, failures, group_failures
--- ARGV: prefix, group_id, op_id, now_us, group_max, all_max
+-- KEYS: op, waiting, group, ready, depth, bytes
+-- ARGV: prefix, group_id, op_id, now_us, group_max, group_bytes_max, all_max, all_bytes_max
 local fields = redis.call('HMGET', KEYS[1], 'state', 'payload', 'uuid', 'listed')
 if fields[1] ~= 'FAILED' or not fields[2] then return 'NONE' end
-if redis.call('XLEN', KEYS[2]) >= tonumber(ARGV[5]) then return 'GROUP_FULL' end
-if tonumber(redis.call('GET', KEYS[5]) or '0') >= tonumber(ARGV[6]) then return 'ALL_FULL' end
+local full = lacks_room(KEYS[2], KEYS[3], KEYS[5], KEYS[6], 5)
+if full then return full end
 redis.call('HSET', KEYS[1], 'state', 'ACCEPTED', 'attempts', '0', 'updated', ARGV[4])
 redis.call('HDEL', KEYS[1], 'details', 'listed')
 redis.call('PERSIST', KEYS[1])
 redis.call('PERSIST', ARGV[1] .. 'uuid:' .. ARGV[2] .. '/' .. fields[3])
-redis.call('ZREM', KEYS[6], fields[4] or '')
-redis.call('ZREM', KEYS[7], fields[4] or '')
-redis.call('XADD', KEYS[2], '*', 'op', ARGV[3])
-redis.call('INCR', KEYS[5])
+if fields[4] then unlisted(ARGV[1], fields[4]) end
+enter(KEYS[2], KEYS[3], KEYS[5], KEYS[6], ARGV[3], #fields[2])
 if redis.call('HEXISTS', KEYS[3], 'turn') == 0 then ready(KEYS[4], KEYS[3], ARGV[2]) end
 told(ARGV[1], ARGV[2], ARGV[3])
 return 'REPLAYED'

@@ -25,3 +25,8 @@ class BatchSize:
             self.episodes = max(1, min(self.episodes, episodes) // 2)
         elif seconds < QUICK_S and episodes >= self.episodes:
             self.episodes = min(self._most, self.episodes * 2)
+
+    def note_overrun(self, episodes: int) -> None:
+        """A unit of so many episodes did not end in its time."""
+        # Units that overran side by side say the same once.
+        self.episodes = max(1, min(self.episodes, episodes // 2))

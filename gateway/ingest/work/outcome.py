@@ -3,16 +3,19 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from drivers.deadline import Deadline
 from drivers.errors import (
+    DeadlinePassed,
     EngineRefused,
     GraphgateError,
     RowLimitExceeded,
+    ShardTimeout,
     VectorDimensionMismatch,
     WriteTooHeavy,
 )
-from gateway.embedding.errors import EmbeddingTextInvalid
+from gateway.embedding.errors import EmbedderTimeout, EmbeddingTextInvalid
 from gateway.ingest.errors import EpisodeUnreadable, IngestBug, WorkerLost
-from gateway.llm.errors import ModelError
+from gateway.llm.errors import ModelError, ModelRateLimited, ModelTimeout
 from gateway.writes.errors import WriteContended, WriteRefused
 
 
@@ -41,6 +44,9 @@ _ABOUT_THE_EPISODES = (
     WriteRefused,
 )
 
+_OUT_OF_TIME = (DeadlinePassed, ModelTimeout, EmbedderTimeout, ShardTimeout)
+"""None of them leaves a write behind that may still happen."""
+
 
 def ruling(error: GraphgateError) -> Ruling:
     """Only what is about the episodes themselves ends them; what is about a shard, a model, an embedder or
@@ -51,3 +57,14 @@ def ruling(error: GraphgateError) -> Ruling:
     if isinstance(error, _ABOUT_THE_EPISODES) and not isinstance(error, WriteContended):
         return Ruling(Fate.SPLIT)
     return Ruling(Fate.WAIT, retry_after_s)
+
+
+def overran(error: GraphgateError, deadline: Deadline, seconds: float) -> bool:
+    """Whether the attempt ended because its own time of `seconds` up to `deadline` was too short for it: a
+    smaller unit may well end in the same time, and this one again would not."""
+    left_s = deadline.remaining_s()
+    if isinstance(error, ModelRateLimited):
+        # A turn that comes too late is refused before: near the end because so much was asked before it, at
+        # the beginning because the provider has asked for a pause, which is as long for fewer episodes.
+        return left_s < seconds / 2 and (error.retry_after_s or 0.0) >= left_s
+    return isinstance(error, _OUT_OF_TIME) and not left_s

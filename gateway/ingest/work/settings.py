@@ -36,6 +36,8 @@ class WorkerSettings:
     """Before the next attempt at a unit that could not be done for now; doubling."""
     tries_max: int = 10
     """Attempts at a unit that end with the worker, before it is a failure."""
+    stands_by: bool = False
+    """Without a language model: turns are left to the workers that have one, as long as there are any."""
 
     @property
     def running(self) -> int:

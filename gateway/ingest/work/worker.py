@@ -6,7 +6,7 @@ import secrets
 import socket
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
@@ -22,10 +22,10 @@ from gateway.ingest.queue.queue import EpisodeQueue, Member, QueueLoad, Result, 
 from gateway.ingest.queue.status import Details, EpisodeState, Failure, Latencies
 from gateway.ingest.work.batch_size import BatchSize
 from gateway.ingest.work.insisting import RECONNECT, insisted
-from gateway.ingest.work.outcome import Fate, Ruling, ruling
+from gateway.ingest.work.outcome import Fate, Ruling, overran, ruling
 from gateway.ingest.work.settings import WorkerSettings
 from gateway.ingest.work.stages import Stages
-from gateway.llm.errors import ModelError
+from gateway.llm.errors import ModelDisabled, ModelError
 from gateway.llm.usage import Usage
 from gateway.writes.writer import wall_clock_us
 from shard_router.backoff import Backoff
@@ -36,6 +36,12 @@ TURN_WAIT_S = 0.5
 """How long one read waits for turns; pauses of groups end within it, too."""
 RENEWALS_PER_LEASE = 4
 BUG_PAUSE_S = 1.0
+STANDS_BY = "-stands-by"
+"""How names of workers without a language model end."""
+STAND_BY_S = 2.0
+"""Between looks whether a worker with a model is still there."""
+NO_MODEL_PAUSE_S_MAX = 10.0
+"""Of a group whose episodes want a model while no worker has one: one may come at any time."""
 FORGOTTEN_AFTER_S = 3_600.0
 """Names of workers that have ended."""
 
@@ -62,6 +68,8 @@ class Worker:
         self._units = units
         self._settings = settings or WorkerSettings()
         self._name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        if self._settings.stands_by:
+            self._name += STANDS_BY
         self._batch = BatchSize(self._settings.first_batch, self._settings.batch_max)
         self._stages = Stages(queue)
         self._backlog: deque[Turn] = deque()
@@ -88,6 +96,8 @@ class Worker:
         return self._batch.episodes
 
     def start(self) -> None:
+        if self._settings.stands_by:
+            log.info("worker_stands_by", why="no language model: episodes are left to workers with one")
         self._room.set()
         self._loops = [
             asyncio.create_task(self._forever(loop)) for loop in (self._take_turns, self._keep_turns)
@@ -144,6 +154,9 @@ class Worker:
                     for turn in await self._queue.own_turns(self._name, self._soon()):
                         self._add(turn)
                     prepared = True
+                if await self._is_others_turn():
+                    await asyncio.sleep(STAND_BY_S)
+                    continue
                 if not self._backlog:
                     for turn in await self._queue.turns(self._name, TURN_WAIT_S):
                         self._add(turn)
@@ -155,6 +168,13 @@ class Worker:
                 log.warning("queue_away", detail=str(error), failures=failures)
                 await asyncio.sleep(RECONNECT.pause_s(failures, self._rng))
             self._begin()
+
+    async def _is_others_turn(self) -> bool:
+        """What this worker would write unjudged or put back, a worker with a model can do."""
+        if not self._settings.stands_by:
+            return False
+        names = await self._queue.active_workers(self._queue.settings.lease_s, self._soon())
+        return any(not one.endswith(STANDS_BY) for one in names)
 
     def _add(self, turn: Turn) -> None:
         if turn not in self._held and not self._stopping:
@@ -190,7 +210,7 @@ class Worker:
                     self.load = await self._queue.load(self._soon())
                 if now >= claim_at:
                     claim_at = now + lease_s / 2
-                    for turn in await self._queue.claim_dead(self._name, self._soon()):
+                    for turn in await self._claimed():
                         log.info("turn_taken_over", group=turn.group_id)
                         self._add(turn)
                     if self._room.is_set():
@@ -200,6 +220,11 @@ class Worker:
                     await self._queue.forget_workers(FORGOTTEN_AFTER_S, self._soon())
             except QueueUnavailable as error:
                 log.debug("queue_away", detail=str(error))
+
+    async def _claimed(self) -> Sequence[Turn]:
+        if await self._is_others_turn():
+            return ()
+        return await self._queue.claim_dead(self._name, self._soon())
 
     async def _renew(self) -> None:
         held = dict(self._held)
@@ -241,30 +266,50 @@ class Worker:
             # The lease runs out, and whoever takes the unit up finds its write done or does it.
             log.warning("unit_not_recorded", group=turn.group_id, detail=str(error))
         except asyncio.CancelledError:
-            # stop() gives it back.
-            raise
+            cut_off = self._units_held.get(turn)
+            if self._stopping or cut_off is None:
+                # stop() gives it back, or it is another worker's.
+                raise
+            log.warning("unit_cut_off", group=turn.group_id, episodes=len(cut_off.members))
+            await self._let_go(cut_off)
         except Exception as error:
             log.exception("worker_bug", group=turn.group_id, exc_info=error)
         self._units_held.pop(turn, None)
+
+    async def _let_go(self, unit: Unit) -> None:
+        """It need not wait for the lease."""
+        self._forget(unit)
+        pause_s = self._pause_s(unit)
+        try:
+            await self._insisted(
+                lambda: self._queue.release(unit, {}, pause_s, wall_clock_us(), self._soon())
+            )
+        except QueueUnavailable as error:
+            log.warning("unit_not_recorded", group=unit.turn.group_id, detail=str(error))
 
     async def _attempt(self, unit: Unit, present: Unit, started: float) -> None:
         if not present.members:
             await self._finish(unit, [_lost(one) for one in unit.members])
             return
         begun_us = wall_clock_us()
+        deadline = Deadline.after(self._settings.unit_s_max)
         result: UnitResult | None
         try:
-            result = await self._run(unit, present)
+            result = await self._run(unit, present, deadline)
         except GraphgateError as error:
-            result = await self._saved(unit, present, error)
+            decided = ruling(error)
+            if len(present.members) > 1 and overran(error, deadline, self._settings.unit_s_max):
+                self._batch.note_overrun(len(present.members))
+                decided = Ruling(Fate.SPLIT)
+            result = await self._saved(unit, present, error, decided)
         except Exception as error:
             error_id = secrets.token_hex(8)
             log.exception("ingest_bug", group=unit.turn.group_id, error_id=error_id, exc_info=error)
-            result = await self._saved(unit, present, IngestBug(error_id))
+            result = await self._saved(unit, present, IngestBug(error_id), Ruling(Fate.SPLIT))
         if result is None:
             return
         written = sum(not one.again for one in result.episodes)
-        self._batch.note(len(present.members), time.monotonic() - started, written)
+        self._batch.note(result.tried, time.monotonic() - started, written)
         results = [
             _result(member, episode, result, begun_us, written)
             for member, episode in zip(present.members, result.episodes, strict=True)
@@ -273,7 +318,7 @@ class Worker:
         results += [_lost(one) for one in unit.members if not one.payload]
         await self._finish(unit, results)
 
-    async def _run(self, unit: Unit, present: Unit) -> UnitResult:
+    async def _run(self, unit: Unit, present: Unit, deadline: Deadline) -> UnitResult:
         if unit.tries > self._settings.tries_max:
             raise WorkerLost(unit.tries - 1)
         jobs = [one.job() for one in present.members]
@@ -285,21 +330,23 @@ class Worker:
             for one in present.members[:episodes]:
                 self._stages.note(unit.turn.group_id, one.op_id, state)
 
-        deadline = Deadline.after(self._settings.unit_s_max)
         # Of the members as they were taken: a record that was lost later changes no op id.
         return await self._units.run(jobs, unit.op_id, _content_hash(unit, jobs), told, deadline)
 
-    async def _saved(self, unit: Unit, present: Unit, error: GraphgateError) -> UnitResult | None:
+    async def _saved(
+        self, unit: Unit, present: Unit, error: GraphgateError, decided: Ruling
+    ) -> UnitResult | None:
         """The result of a unit that this error does not concern: an attempt before this one had written it.
         None: it has failed, and that is recorded."""
-        decided = ruling(error)
         # Split up or given up, its episodes would be written under other op ids, or be there as failures.
         # What cannot be read was never written.
         if decided.fate is Fate.SPLIT and not isinstance(error, EpisodeUnreadable):
             try:
                 jobs = [one.job() for one in present.members]
                 deadline = Deadline.after(self._settings.unit_s_max)
-                if (result := await self._units.applied(jobs, unit.op_id, deadline)) is not None:
+                content_hash = _content_hash(unit, jobs)
+                result = await self._units.applied(jobs, unit.op_id, content_hash, deadline)
+                if result is not None:
                     return result
             except GraphgateError as unknown:
                 error, decided = unknown, Ruling(Fate.WAIT)
@@ -327,15 +374,20 @@ class Worker:
             cap = max(1, len(members) // 2)
         else:
             self.counts.waited += 1
-            backoff = Backoff(self._settings.pause_first_s, self._settings.pause_s_max)
-            pause_s = max(backoff.pause_s(unit.pauses + 1, self._rng), decided.retry_after_s or 0.0)
-            pause_s = min(pause_s, self._settings.pause_s_max)
+            pause_s = self._pause_s(unit, decided.retry_after_s or 0.0)
+            if isinstance(error, ModelDisabled):
+                pause_s = min(pause_s, NO_MODEL_PAUSE_S_MAX)
         self._forget(unit)
         waiting = {one.op_id: Details(error=failure) for one in members}
         kept = await self._insisted(
             lambda: self._queue.release(unit, waiting, pause_s, wall_clock_us(), self._soon(), cap=cap)
         )
         self.counts.lost += not kept
+
+    def _pause_s(self, unit: Unit, asked_s: float = 0.0) -> float:
+        backoff = Backoff(self._settings.pause_first_s, self._settings.pause_s_max)
+        pause_s = max(backoff.pause_s(unit.pauses + 1, self._rng), asked_s)
+        return min(pause_s, self._settings.pause_s_max)
 
     async def _finish(self, unit: Unit, results: list[Result]) -> None:
         self._forget(unit)

@@ -15,7 +15,7 @@ from gateway.ingest.errors import EpisodeUnknown, QueueFull
 from gateway.ingest.job import EpisodeJob
 from gateway.ingest.queue.queue import EpisodeQueue, QueueLoad, Result, Turn, Unit
 from gateway.ingest.queue.settings import QueueSettings
-from gateway.ingest.queue.status import Details, EpisodeState, Failure
+from gateway.ingest.queue.status import Details, EpisodeState, Failure, Status
 from gateway.ingest.types import CustomType, ExtractionTypes, FieldType, TypeField
 from gateway.writes.errors import RequestIdReused
 from gateway.writes.writer import wall_clock_us
@@ -53,7 +53,7 @@ def job(group: str, number: int = 0, *, content: str = "hello", op_id: str = "")
 
 
 async def accepted(queue: EpisodeQueue, *jobs: EpisodeJob) -> None:
-    assert set(await queue.accept(jobs, wall_clock_us(), soon())) <= {None}
+    assert all(isinstance(one, Status) for one in await queue.accept(jobs, wall_clock_us(), soon()))
 
 
 async def all_turns(queue: EpisodeQueue, worker: str = "w") -> list[Turn]:
@@ -132,12 +132,12 @@ async def test_the_same_episode_is_accepted_once(queue: EpisodeQueue) -> None:
 
 async def test_the_queue_is_bounded_by_group_and_in_all(queue: EpisodeQueue) -> None:
     verdicts = await queue.accept([job("g", number) for number in range(60)], 0, soon())
-    assert [one is None for one in verdicts] == [True] * 50 + [False] * 10
+    assert [isinstance(one, Status) for one in verdicts] == [True] * 50 + [False] * 10
     full = verdicts[-1]
     assert isinstance(full, QueueFull)
     assert full.metadata() == {"limit_name": "group_waiting_max", "limit": "50"}
     verdicts = await queue.accept([job(f"h-{number}") for number in range(80)], 0, soon())
-    assert [one is None for one in verdicts] == [True] * 70 + [False] * 10
+    assert [isinstance(one, Status) for one in verdicts] == [True] * 70 + [False] * 10
     assert await queue.depth(soon()) == 120
     await drained(queue, most=7)
     assert await queue.depth(soon()) == 0
@@ -250,6 +250,29 @@ async def test_listed_failures_are_bounded(queue: EpisodeQueue) -> None:
         assert [one.op_id for one in listed] == [f"op-{number}" for number in range(2, 7)]
 
 
+async def test_a_failure_that_is_no_longer_listed_keeps_its_status_only(
+    queue: EpisodeQueue, redis_server: RedisServer
+) -> None:
+    """Not its content, and not for longer than an applied one: nobody finds it to replay it."""
+    await accepted(queue, *(job("g", number, content="x" * 1_000) for number in range(6)))
+    unit = await unit_of(queue, "g", most=6)
+    results = [Result(one, EpisodeState.FAILED, Details()) for one in unit.members]
+    await queue.finish(unit, results, 1_000, soon())
+    prefix = f"{queue.settings.prefix}:ingest:"
+    async with Redis.from_url(redis_server.url, decode_responses=True) as redis:
+        payloads = [await redis.hstrlen(f"{prefix}op:g/op-{number}", "payload") for number in range(6)]
+        assert [size > 1_000 for size in payloads] == [False] + [True] * 5
+        kept_s = [
+            await redis.ttl(f"{prefix}{key}") for key in ("op:g/op-0", f"uuid:g/{job('g').episode_uuid}")
+        ]
+        assert max(kept_s) <= queue.settings.status_kept_s
+        assert await redis.ttl(f"{prefix}op:g/op-1") > queue.settings.status_kept_s
+    status = await queue.status("g", "op-0", soon())
+    assert status is not None
+    assert status.state is EpisodeState.FAILED
+    assert list(await queue.replay("g", ["op-0", "op-1"], 5_000, soon())) == ["op-1"]
+
+
 async def test_a_state_is_told_until_the_episode_has_ended(queue: EpisodeQueue) -> None:
     await accepted(queue, job("g", 1))
     await queue.note_stages({("g", "op-1"): EpisodeState.RESOLVING}, 7, soon())
@@ -281,7 +304,7 @@ async def test_nothing_is_left_of_a_group_whose_episodes_have_ended(
         keys = [key async for key in redis.scan_iter(f"{queue.settings.prefix}:*")]
         lasting = [key for key in keys if await redis.ttl(key) == -1]
         kinds = Counter(key.split(":")[2] for key in lasting)
-    assert set(kinds) <= {"ready", "depth", "tokens"}
+    assert set(kinds) <= {"ready", "depth", "bytes", "tokens"}
 
 
 def test_a_job_is_the_same_after_the_queue() -> None:
@@ -349,6 +372,10 @@ async def test_the_load_counts_what_waits_and_what_has_failed(queue: EpisodeQueu
         details = Details(error=Failure("MODEL_REFUSED", "no"))
         failed = [Result(one, EpisodeState.FAILED, details) for one in unit.members]
         assert await queue.finish(unit, failed, wall_clock_us(), soon())
+    last = job("a", SETTINGS.failures_max + 1)
     assert await queue.load(soon()) == QueueLoad(
-        waiting=1, failures=SETTINGS.failures_max, failures_dropped=1
+        waiting=1,
+        failures=SETTINGS.failures_max,
+        failures_dropped=1,
+        waiting_bytes=len(last.encode().encode()),
     )

@@ -66,9 +66,12 @@ async def test_acks_come_in_order_and_a_new_connection_goes_on(world: World, gro
 async def test_a_refused_item_is_acknowledged_in_its_place(world: World, group: str) -> None:
     bad = item(world, group, 2)
     bad.item.request.group_id = "not a group"
-    found = await answers(world, [start(new_uuid()), item(world, group, 1), bad, item(world, group, 3)])
+    stream_id = new_uuid()
+    found = await answers(world, [start(stream_id), item(world, group, 1), bad, item(world, group, 3)])
     assert [one.ack.WhichOneof("result") for one in found[1:]] == ["response", "error", "response"]
-    assert found[2].ack.error.reason == "INVALID_FIELDS"
+    assert (found[2].ack.error.reason, found[2].ack.error.request_id) == ("INVALID_FIELDS", "")
+    (again,) = await answers(world, [start(stream_id)])
+    assert again.started.resume_offset == 1
 
 
 async def _broken(world: World, messages: Sequence[pb.StreamEpisodesRequest]) -> None:

@@ -102,7 +102,8 @@ class IngestScreen:
 
 def _replay(options: "RunOptions") -> str:
     asked = f"--seconds {options.seconds:g} --episodes {options.episodes} --seed {options.seed}"
-    return f"graphgate crash-ingest {asked}"
+    shards = f" --neo4j {options.neo4j_shards}" if options.neo4j_shards else ""
+    return f"graphgate crash-ingest {asked}{shards}"
 
 
 def write_journal(result: "RunResult", directory: Path) -> Path:

@@ -38,6 +38,8 @@ class RunOptions:
     """In which episodes are added and parts are killed."""
     episodes: int
     seed: int
+    neo4j_shards: int = 0
+    """Beside SHARDS of FalkorDB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ async def run_ingest(options: RunOptions, directory: Path, on_outage: Callable[[
         async with running_cluster(
             directory,
             falkordb_shards=SHARDS,
-            neo4j_shards=0,
+            neo4j_shards=options.neo4j_shards,
             # One works on the queue itself, as by default, the others do not.
             gateways=[{**common, "GRAPHGATE_INGEST__WORKER": str(not number)} for number in range(GATEWAYS)],
             workers=[common] * WORKERS,

@@ -185,16 +185,18 @@ class EpisodeProblem(_message.Message):
     def __init__(self, kind: _Optional[str] = ..., what: _Optional[str] = ...) -> None: ...
 
 class EpisodeError(_message.Message):
-    __slots__ = ("reason", "message", "retryable", "retry_delay")
+    __slots__ = ("reason", "message", "retryable", "retry_delay", "request_id")
     REASON_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     RETRYABLE_FIELD_NUMBER: _ClassVar[int]
     RETRY_DELAY_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     reason: str
     message: str
     retryable: bool
     retry_delay: _duration_pb2.Duration
-    def __init__(self, reason: _Optional[str] = ..., message: _Optional[str] = ..., retryable: _Optional[bool] = ..., retry_delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    request_id: str
+    def __init__(self, reason: _Optional[str] = ..., message: _Optional[str] = ..., retryable: _Optional[bool] = ..., retry_delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class EpisodeStatus(_message.Message):
     __slots__ = ("group_id", "episode_uuid", "request_id", "state", "accepted_at", "updated_at", "version", "attempts", "counts", "usage", "latencies", "problems", "problems_found", "error", "unit_size")

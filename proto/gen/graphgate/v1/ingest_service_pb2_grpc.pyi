@@ -44,19 +44,22 @@ class IngestServiceStub:
     request_id. Errors: as GraphService.WriteGraph; INVALID_ARGUMENT for bad fields; ALREADY_EXISTS for a
     request_id of other content; in mode LLM also RESOURCE_EXHAUSTED with RetryInfo when the queue of the group or
     the whole queue is full, FAILED_PRECONDITION when this gateway has no language model, UNAVAILABLE while the
-    queue does not answer.
+    queue does not answer, with op_id and outcome_unknown in its metadata: the same request with that request_id is
+    a retry.
     """
     AddEpisodes: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.AddEpisodesRequest, _ingest_service_pb2.AddEpisodesResponse]
     """Adds many episodes, of one group or of several, in the order given. Each succeeds or fails by itself: the
-    results are in the order of the requests. Episodes in mode LLM of one group that wait together become one bulk
-    unit: extracted at once, resolved once, written together. Errors: INVALID_ARGUMENT when there are too many.
+    results are in the order of the requests. Behind one in mode LLM for which the queue has no room or gives no answer
+    no other of its group is accepted, so that a retry of those in their order keeps it. Episodes in mode LLM of one
+    group that wait together become one bulk unit: extracted at once, resolved once, written together. Errors:
+    INVALID_ARGUMENT when there are too many.
     """
     StreamEpisodes: _grpc.StreamStreamMultiCallable[_ingest_service_pb2.StreamEpisodesRequest, _ingest_service_pb2.StreamEpisodesResponse]
     """Adds episodes over a connection that stays open. The client numbers its episodes by offsets; acks come in
     their order, once an episode is accepted (mode LLM), applied (other modes) or refused. The client may have so
     many episodes unacknowledged as it was given credits. After a broken connection it opens a new stream under the
-    same stream_id and goes on after `resume_offset`; episodes that it sends again are added once. Errors:
-    INVALID_ARGUMENT for a stream that breaks these rules; refused episodes are no error of the stream.
+    same stream_id and goes on after `resume_offset`; episodes that it sends again are added once, refusals are told
+    again. Errors: INVALID_ARGUMENT for a stream that breaks these rules; refused episodes are no error of the stream.
     """
     GetEpisodeStatus: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.GetEpisodeStatusRequest, _ingest_service_pb2.GetEpisodeStatusResponse]
     """How far an episode of mode LLM has come. Errors: NOT_FOUND for one that was never accepted or whose status is
@@ -89,19 +92,22 @@ class IngestServiceAsyncStub(IngestServiceStub):
     request_id. Errors: as GraphService.WriteGraph; INVALID_ARGUMENT for bad fields; ALREADY_EXISTS for a
     request_id of other content; in mode LLM also RESOURCE_EXHAUSTED with RetryInfo when the queue of the group or
     the whole queue is full, FAILED_PRECONDITION when this gateway has no language model, UNAVAILABLE while the
-    queue does not answer.
+    queue does not answer, with op_id and outcome_unknown in its metadata: the same request with that request_id is
+    a retry.
     """
     AddEpisodes: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.AddEpisodesRequest, _ingest_service_pb2.AddEpisodesResponse]  # type: ignore[assignment]
     """Adds many episodes, of one group or of several, in the order given. Each succeeds or fails by itself: the
-    results are in the order of the requests. Episodes in mode LLM of one group that wait together become one bulk
-    unit: extracted at once, resolved once, written together. Errors: INVALID_ARGUMENT when there are too many.
+    results are in the order of the requests. Behind one in mode LLM for which the queue has no room or gives no answer
+    no other of its group is accepted, so that a retry of those in their order keeps it. Episodes in mode LLM of one
+    group that wait together become one bulk unit: extracted at once, resolved once, written together. Errors:
+    INVALID_ARGUMENT when there are too many.
     """
     StreamEpisodes: _aio.StreamStreamMultiCallable[_ingest_service_pb2.StreamEpisodesRequest, _ingest_service_pb2.StreamEpisodesResponse]  # type: ignore[assignment]
     """Adds episodes over a connection that stays open. The client numbers its episodes by offsets; acks come in
     their order, once an episode is accepted (mode LLM), applied (other modes) or refused. The client may have so
     many episodes unacknowledged as it was given credits. After a broken connection it opens a new stream under the
-    same stream_id and goes on after `resume_offset`; episodes that it sends again are added once. Errors:
-    INVALID_ARGUMENT for a stream that breaks these rules; refused episodes are no error of the stream.
+    same stream_id and goes on after `resume_offset`; episodes that it sends again are added once, refusals are told
+    again. Errors: INVALID_ARGUMENT for a stream that breaks these rules; refused episodes are no error of the stream.
     """
     GetEpisodeStatus: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.GetEpisodeStatusRequest, _ingest_service_pb2.GetEpisodeStatusResponse]  # type: ignore[assignment]
     """How far an episode of mode LLM has come. Errors: NOT_FOUND for one that was never accepted or whose status is
@@ -137,7 +143,8 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         request_id. Errors: as GraphService.WriteGraph; INVALID_ARGUMENT for bad fields; ALREADY_EXISTS for a
         request_id of other content; in mode LLM also RESOURCE_EXHAUSTED with RetryInfo when the queue of the group or
         the whole queue is full, FAILED_PRECONDITION when this gateway has no language model, UNAVAILABLE while the
-        queue does not answer.
+        queue does not answer, with op_id and outcome_unknown in its metadata: the same request with that request_id is
+        a retry.
         """
 
     @_abc_1.abstractmethod
@@ -147,8 +154,10 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ingest_service_pb2.AddEpisodesResponse, _abc.Awaitable[_ingest_service_pb2.AddEpisodesResponse]]:
         """Adds many episodes, of one group or of several, in the order given. Each succeeds or fails by itself: the
-        results are in the order of the requests. Episodes in mode LLM of one group that wait together become one bulk
-        unit: extracted at once, resolved once, written together. Errors: INVALID_ARGUMENT when there are too many.
+        results are in the order of the requests. Behind one in mode LLM for which the queue has no room or gives no answer
+        no other of its group is accepted, so that a retry of those in their order keeps it. Episodes in mode LLM of one
+        group that wait together become one bulk unit: extracted at once, resolved once, written together. Errors:
+        INVALID_ARGUMENT when there are too many.
         """
 
     @_abc_1.abstractmethod
@@ -160,8 +169,8 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         """Adds episodes over a connection that stays open. The client numbers its episodes by offsets; acks come in
         their order, once an episode is accepted (mode LLM), applied (other modes) or refused. The client may have so
         many episodes unacknowledged as it was given credits. After a broken connection it opens a new stream under the
-        same stream_id and goes on after `resume_offset`; episodes that it sends again are added once. Errors:
-        INVALID_ARGUMENT for a stream that breaks these rules; refused episodes are no error of the stream.
+        same stream_id and goes on after `resume_offset`; episodes that it sends again are added once, refusals are told
+        again. Errors: INVALID_ARGUMENT for a stream that breaks these rules; refused episodes are no error of the stream.
         """
 
     @_abc_1.abstractmethod

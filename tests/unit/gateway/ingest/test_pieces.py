@@ -2,20 +2,28 @@
 
 import pytest
 
-from drivers.errors import DeadlinePassed, GraphgateError, ShardUnavailable, WriteTooHeavy
+from drivers.deadline import Deadline
+from drivers.errors import (
+    DeadlinePassed,
+    GraphgateError,
+    OutcomeUnknownAtDeadline,
+    ShardUnavailable,
+    WriteTooHeavy,
+)
 from gateway.ingest.errors import QueueUnavailable, WorkerLost
 from gateway.ingest.pipeline import triple
 from gateway.ingest.pipeline.entities import entity_uuid
 from gateway.ingest.pipeline.summaries import Growing
 from gateway.ingest.queue.queue import partition_of
 from gateway.ingest.work.batch_size import EPISODES_MAX, READ_AHEAD_TIMES, BatchSize
-from gateway.ingest.work.outcome import Fate, ruling
+from gateway.ingest.work.outcome import Fate, overran, ruling
 from gateway.llm.errors import (
     ModelAccessDenied,
     ModelAnswerInvalid,
     ModelDisabled,
     ModelRateLimited,
     ModelRefused,
+    ModelTimeout,
     PromptTooLong,
 )
 from gateway.writes.errors import WriteContended, WriteTooLarge
@@ -48,6 +56,39 @@ def test_batches_stay_near_what_one_write_takes() -> None:
         bounded.note(bounded.episodes, 0.1, 8)
     assert batch.episodes == 8 * READ_AHEAD_TIMES
     assert bounded.episodes == 10
+
+
+def test_a_unit_that_did_not_end_in_time_halves_batches() -> None:
+    """Once for all that overran side by side."""
+    batch = BatchSize(400)
+    for _ in range(5):
+        batch.note_overrun(400)
+    assert batch.episodes == 200
+    for _ in range(10):
+        batch.note_overrun(batch.episodes)
+    assert batch.episodes == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "left_s", "expected"),
+    [
+        (ModelTimeout("extract", "m"), 0, True),
+        (ModelTimeout("extract", "m"), 200, False),
+        (DeadlinePassed("it began"), 0, True),
+        (DeadlinePassed("it began"), 200, False),
+        (ModelRateLimited("extract", "m", "the gateway", retry_after_s=60), 50, True),
+        (ModelRateLimited("extract", "m", "the gateway", retry_after_s=40), 50, False),
+        (ModelRateLimited("extract", "m", "the gateway", retry_after_s=600), 299, False),
+        (OutcomeUnknownAtDeadline("s", "op"), 0, False),
+        (ShardUnavailable("s", "refused"), 0, False),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
+)
+def test_only_an_attempt_whose_own_time_was_too_short_has_overrun(
+    error: GraphgateError, left_s: float, expected: bool
+) -> None:
+    """Of 300 s. A write that may still happen keeps its unit as it is."""
+    assert overran(error, Deadline.after(left_s), 300.0) is expected
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ async def test_resolutions_and_judgements_name_candidates_only(server: FakeOpenA
     )
     async with language_model(settings(server)) as model:
         problems = Problems()
-        resolved = await model.ask(resolve_entities(TEXT, new, candidates), ample())
+        resolved = await model.ask(resolve_entities(new, candidates), ample())
         assert read_resolution(resolved.value, new, problems) == {0: 1}
         judged = await model.ask(judge_facts(facts, known), ample())
         assert set(read_judgements(judged.value, facts, problems)) == {
@@ -64,8 +64,8 @@ async def test_resolutions_and_judgements_name_candidates_only(server: FakeOpenA
         }
         assert problems.found == 0
         server.script(Faulty(Fault.UNKNOWN_IDS), Faulty(Fault.UNKNOWN_IDS))
-        resolved = await model.ask(resolve_entities("another", new, candidates), ample())
-        assert read_resolution(resolved.value, new, problems) == {}
+        resolved = await model.ask(resolve_entities([*new, *new], candidates), ample())
+        assert read_resolution(resolved.value, [*new, *new], problems) == {}
         judged = await model.ask(judge_facts([*facts, *facts], known), ample())
         assert read_judgements(judged.value, facts, problems) == []
         assert problems.found > 2
@@ -91,7 +91,7 @@ def test_a_prompt_fits_its_budget_and_tells_what_it_left_out() -> None:
     """The episode goes before its predecessors, the newest of these first."""
     long = "One sentence of some length is here. " * 2_000
     earlier = tuple((number, f"Earlier {number}. " * 20) for number in range(20))
-    budget = Budget(tokens_max=1_000, compression=Compression.NONE)
+    budget = Budget(4_000, compression=Compression.NONE)
     prepared = extract(EpisodeText(long, 0, previous=earlier), ExtractionTypes(), budget)
     told = material(prepared.request)
     assert told["episode"]["content"].endswith(".")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -27,7 +28,7 @@ from tests.fakes.openai_server import (
     Reset,
     Status,
 )
-from tests.unit.gateway.llm.asking import PRICE, ample, language_model, request, settings
+from tests.unit.gateway.llm.asking import PRICE, ample, language_model, request, settings, with_fallback
 
 
 @pytest.fixture
@@ -165,6 +166,36 @@ async def test_the_repair_says_what_was_wrong_and_a_cut_gets_more_room(server: F
         first, second = (one.body for one in server.requests[2:])
         assert second["max_tokens"] == TIER_LIMITS[Tier.ACCURATE].output_tokens_max > first["max_tokens"]
         assert second["messages"] == first["messages"]
+
+
+async def test_a_half_of_an_answer_says_so_and_is_not_kept(server: FakeOpenAI, tmp_path: Path) -> None:
+    """An answer that was cut off at the longest output is asked for in half; the same question is worth a
+    whole answer the next time."""
+    asked = replace(request(), tier=Tier.ACCURATE)
+    server.script(Faulty(Fault.CUT_OFF))
+    async with language_model(settings(server, cache_file=tmp_path / "answers")) as model:
+        answer = await model.ask(asked, ample())
+        assert (answer.halved, answer.repaired) == (True, True)
+        assert "most important half" in server.requests[1].body["messages"][-1]["content"]
+        await model.cache.flush()
+        whole = await model.ask(asked, ample())
+        assert (whole.halved, whole.from_cache) == (False, False)
+        await model.cache.flush()
+        assert (await model.ask(asked, ample())).from_cache
+
+
+async def test_of_what_can_be_divided_no_half_is_asked_for(server: FakeOpenAI) -> None:
+    """One request: neither a repair nor the fallback can make the answer fit, the caller can."""
+    server.server.failing = Faulty(Fault.CUT_OFF)
+    async with language_model(with_fallback(settings(server))) as model:
+        with pytest.raises(ModelAnswerInvalid) as caught:
+            await model.ask(replace(request(), tier=Tier.ACCURATE, divisible=True), ample())
+        assert caught.value.cut_off
+        assert len(server.requests) == caught.value.usage.requests == 1
+        with pytest.raises(ModelAnswerInvalid) as caught:
+            await model.ask(replace(request(), tier=Tier.FAST, divisible=True), ample())
+        assert caught.value.cut_off
+        assert len(server.requests) == 3, "a short output may have been the reason"
 
 
 async def test_an_answer_100_times_too_long_is_not_read_to_its_end(server: FakeOpenAI) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from drivers.fence import EmbeddingSpec, Fence, FenceState, KindStats
-from drivers.graph_model import OPEN_END, AnyRow, Closure, Entity, Fact, Kind, Mention
+from drivers.graph_model import OPEN_END, AnyRow, Closure, Entity, Episode, Fact, Kind, Mention
 from drivers.row_codec import kind_of
 from drivers.write_plan import Images, IncidentEdge, RowDrop, VectorChange
 from gateway.search.analyzer import RowTerms
@@ -73,6 +73,23 @@ def plan(asked: WriteIntent, seen: Images, *, embeds: bool = False, **vectors: n
 
 
 ENDS = {Kind.ENTITY: {A, B}}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        intent(entity(), entity(name="Bob")),
+        intent(entity(), deletions=((Kind.ENTITY, A),)),
+        intent(deletions=((Kind.ENTITY, A), (Kind.ENTITY, A))),
+    ],
+    ids=["changed-twice", "changed-and-deleted", "deleted-twice"],
+)
+def test_a_row_that_is_named_twice_is_refused(asked: WriteIntent) -> None:
+    """Of two changes one engine would keep the first and another the last, and the statistics both; the same
+    uuid of another kind is another row."""
+    with pytest.raises(ValueError, match=f"{Kind.ENTITY} {A} more than once"):
+        plan(asked, images(entity()))
+    assert len(plan(intent(entity(A), Episode(uuid=A, name="", content="Ada")), images()).puts) == 2
 
 
 def test_new_row_counts_and_gets_terms() -> None:
