@@ -24,6 +24,7 @@ KEPT_SHARE = 0.8
 """Of the bytes, after an eviction."""
 ROW_OVERHEAD_BYTES = 96
 BUSY_S = 1.0
+_TURN_S = 0.01
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers (key BLOB PRIMARY KEY, used INTEGER NOT NULL, bytes INTEGER NOT NULL,
     content TEXT NOT NULL) WITHOUT ROWID;
@@ -129,12 +130,26 @@ class AnswerCache:
         assert self._file is not None
         self._file.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._connection = self._connected(self._file)
-        except sqlite3.DatabaseError:
+            self._connection = self._connected_in_turn(self._file)
+        except sqlite3.DatabaseError as error:
+            if _is_busy(error):
+                # Another gateway's: no reason to take it away.
+                raise
             for suffix in ("", "-wal", "-shm"):
                 self._file.with_name(self._file.name + suffix).unlink(missing_ok=True)
-            self._connection = self._connected(self._file)
+            self._connection = self._connected_in_turn(self._file)
         self.bytes = self._total(self._connection)
+
+    def _connected_in_turn(self, file: Path) -> sqlite3.Connection:
+        """The change to WAL does not wait for its turn as everything else does."""
+        until_s = time.monotonic() + BUSY_S
+        while True:
+            try:
+                return self._connected(file)
+            except sqlite3.OperationalError as error:
+                if not _is_busy(error) or time.monotonic() > until_s:
+                    raise
+            time.sleep(_TURN_S)
 
     @staticmethod
     def _connected(file: Path) -> sqlite3.Connection:
@@ -193,6 +208,11 @@ class AnswerCache:
     @staticmethod
     def _total(connection: sqlite3.Connection) -> int:
         return int(connection.execute("SELECT coalesce(sum(bytes), 0) FROM answers").fetchone()[0])
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    """Of an extended code the lowest byte is the primary one."""
+    return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def _rows(answers: dict[bytes, str], now: int) -> Iterable[tuple[bytes, int, int, str]]:

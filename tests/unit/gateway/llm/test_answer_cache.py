@@ -1,7 +1,9 @@
 """Answers on disk: they survive restarts, stay within their bytes, and their failures fail nobody."""
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -112,3 +114,28 @@ async def test_two_gateways_share_one_file(tmp_path: Path) -> None:
     assert [await one.get(key(number)) for number in range(50)] == [CONTENT] * 50
     assert one.not_kept == other.not_kept == 0
     await asyncio.gather(one.close(), other.close())
+
+
+async def test_a_file_that_another_gateway_uses_is_not_taken_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it is locked nothing is kept here, and what it holds stays."""
+    monkeypatch.setattr("gateway.llm.answer_cache.BUSY_S", 0.05)
+    file = tmp_path / "answers.sqlite"
+    one = AnswerCache(file, 1_000_000)
+    await one.open()
+    one.put(key(1), CONTENT)
+    await one.flush()
+    await one.close()
+    with closing(sqlite3.connect(file, isolation_level=None)) as holder:
+        holder.execute("PRAGMA locking_mode=EXCLUSIVE")
+        holder.execute("BEGIN EXCLUSIVE")
+        other = AnswerCache(file, 1_000_000)
+        await other.open()
+        assert await other.get(key(1)) is None
+        await other.close()
+        holder.execute("ROLLBACK")
+    again = AnswerCache(file, 1_000_000)
+    await again.open()
+    assert await again.get(key(1)) == CONTENT
+    await again.close()
