@@ -68,7 +68,8 @@ class LargeGroup:
         if (await place_of(self._fleet.client, self._group)).shard != first:
             move = await begin_move(self._fleet.client, self._group, first)
             await until_done(self._fleet.client, move.move_id)
-        await self._until_indexed()
+        if options.index_waits:
+            await self._until_indexed()
         await self._warm_up()
 
     async def baseline_p99_ms(self, watch: Watch) -> float:

@@ -31,7 +31,8 @@ class MoveBenchOptions:
     moves: int
     """Of each pair."""
     index_waits: int
-    """Moves of each pair, the first ones, after which the load runs on until the target's indexes serve."""
+    """Moves of each pair, the first ones, after which the load runs on until the target's indexes serve. 0:
+    the group's first place has none yet either when it leaves."""
     small_groups: int
     """0: the part is left out."""
     writes_per_s: float = 100.0
