@@ -43,7 +43,7 @@ def next_step(
 ) -> SlotStep:
     rows_min = policy.rows_min[engine]
     if slot is None:
-        large = fence is not None and is_large(fence, kind, rows_min)
+        large = fence is not None and is_large(fence, kind, rows_min) and not fence.move_id
         return SlotStep.CREATE if large else SlotStep.NOTHING
     if fence is not None and fence.state in (FenceState.INCOMING, FenceState.READY):
         # A move brings the group and fills its slot.
@@ -52,6 +52,10 @@ def next_step(
         return SlotStep.DROP
     if not policy.slots_max or not slot.fits(fence) or _rows(fence, kind) < slot.rows_min * policy.keep_share:
         return SlotStep.DROP
+    if fence.move_id and not slot.caught_up:
+        # The group is leaving: what is built here is for nobody, and holds up the copy and its writers. An
+        # index of tens of thousands of vectors is minutes of work for a FalkorDB.
+        return SlotStep.NOTHING
     if slot.progress == SlotProgress():
         # Whoever made it may not have come to its index.
         return SlotStep.CREATE

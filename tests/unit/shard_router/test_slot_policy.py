@@ -35,6 +35,11 @@ def slot(version: int = 9, uuid: str = "", caught_up: bool = True) -> VectorSlot
         (fence(100), slot(0, caught_up=False), SlotStep.CREATE),
         (fence(100), replace(slot(), spec=replace(SPEC, dimension=0)), SlotStep.DROP),
         (fence(100), slot(caught_up=False), SlotStep.FILL),
+        (replace(fence(100), move_id="m"), None, SlotStep.NOTHING),
+        (replace(fence(100), move_id="m"), slot(caught_up=False), SlotStep.NOTHING),
+        (replace(fence(100), move_id="m"), slot(0, caught_up=False), SlotStep.NOTHING),
+        (replace(fence(100), move_id="m"), slot(8), SlotStep.FILL),
+        (replace(fence(49), move_id="m"), slot(), SlotStep.DROP),
         (fence(50), slot(), SlotStep.NOTHING),
         (fence(49), slot(), SlotStep.DROP),
         (fence(100, state=FenceState.MOVED), slot(), SlotStep.DROP),
@@ -44,7 +49,8 @@ def slot(version: int = 9, uuid: str = "", caught_up: bool = True) -> VectorSlot
 )
 def test_the_step_that_a_slot_needs(found: Fence | None, held: VectorSlot | None, step: SlotStep) -> None:
     """Slots come at the limit and go at half of it, follow the group's versions, and never outlive the group
-    or its model; what was begun is brought to its end, a slot without its index and one half dropped."""
+    or its model; what was begun is brought to its end, a slot without its index and one half dropped. While a
+    group is being moved away, what is there is kept up to date, and nothing is built."""
     assert next_step(found, Kind.FACT, held, POLICY, Engine.FALKORDB) is step
 
 
