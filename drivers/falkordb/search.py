@@ -117,28 +117,29 @@ async def nearest(
     client: GraphClient, graph: str, group_id: str, query: NearestQuery, deadline: Deadline
 ) -> NearestRead:
     """A second query if the group's fence names another slot than the usual one."""
-    parameters: dict[str, Parameter] = {
-        "group": group_id,
-        "vectors": query.vectors,
-        "limit": query.limit,
-        "score_min": query.score_min,
-    }
-    slots = [DEFAULT_SLOT]
-    for slot in slots:
-        fits = fitting_spec(query.kind, query.vectors[0].shape[0], slot)
+
+    async def in_slot(slot: str) -> Rows:
+        parameters: dict[str, Parameter] = {
+            "group": group_id,
+            "fits": fitting_spec(query.kind, query.vectors[0].shape[0], slot),
+            "vectors": query.vectors,
+            "limit": query.limit,
+            "score_min": query.score_min,
+        }
         text = texts.nearest_text(query.kind, slot)
-        found = await client.read(graph, text, parameters | {"fits": fits}, deadline, "searches by vectors")
+        return await client.read(graph, text, parameters, deadline, "searches by vectors")
+
+    found = await in_slot(DEFAULT_SLOT)
+    fence = fences(found).get(group_id)
+    slot = DEFAULT_SLOT if fence is None else slot_of(fence.embeddings, query.kind)
+    if slot != DEFAULT_SLOT:
+        found = await in_slot(slot)
         fence = fences(found).get(group_id)
-        named = DEFAULT_SLOT if fence is None else slot_of(fence.embeddings, query.kind)
-        if len(slots) == 1 and named != slot:
-            slots.append(named)
-            continue
-        hits: list[tuple[ScoredRow, ...]] = [()] * len(query.vectors)
-        for tag, values in found:
-            if tag == texts.HIT:
-                hits[values[0]] = tuple(_scored_row(group_id, *hit) for hit in values[1])
-        return NearestRead(tuple(hits), fence)
-    raise AssertionError("the second slot is the last")
+    hits: list[tuple[ScoredRow, ...]] = [()] * len(query.vectors)
+    for tag, values in found:
+        if tag == texts.HIT:
+            hits[values[0]] = tuple(_scored_row(group_id, *hit) for hit in values[1])
+    return NearestRead(tuple(hits), fence)
 
 
 def fitting_spec(kind: Kind, dimension: int, slot: str) -> str:
