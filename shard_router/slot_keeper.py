@@ -221,12 +221,22 @@ class SlotKeeper:
             began_s = self._clock.monotonic_s()
             await self._call(shard_id, partial(_fill_part, slot, part))
             await self._clock.sleep((self._clock.monotonic_s() - began_s) * (1 - DUTY) / DUTY)
+        reached = await self._progress(shard_id, slot)
+        if reached != slot.progress:
+            # Two that began together would go on side by side to the end, each with all of the work.
+            known.mine[key] = reached
+            return False
         advanced = await self._call(shard_id, lambda driver: driver.advance_slot(slot, backlog, _soon()))
         if advanced is None:
             known.slots.pop(key, None)
             return False
         known.slots[key], known.mine[key] = advanced, advanced.progress
         return not backlog.caught_up
+
+    async def _progress(self, shard_id: str, slot: VectorSlot) -> SlotProgress:
+        """As it is stored; the beginning, if the slot is gone."""
+        listed = await self._call(shard_id, lambda driver: driver.list_slots(_soon()))
+        return next((one.progress for one in listed if one.serial == slot.serial), SlotProgress())
 
     async def _drop(self, shard_id: str, known: _OfShard, slot: VectorSlot) -> None:
         known.slots.pop((slot.ref.group_id, slot.kind), None)

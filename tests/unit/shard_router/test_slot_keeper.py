@@ -1,7 +1,7 @@
 """The keeper of vector slots, on the model of the driver contract."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +12,7 @@ from drivers.deadline import Deadline
 from drivers.errors import EngineRefused, ShardUnavailable
 from drivers.fence import Engine, Fence, FenceState, GroupRef
 from drivers.graph_model import Kind
-from drivers.vector_slots import SlotProgress, VectorSlot
+from drivers.vector_slots import BACKLOG_ROWS_MAX, SlotProgress, VectorSlot
 from shard_router.slot_keeper import SlotKeeper
 from shard_router.slot_policy import SlotPolicy
 from tests.contract.rows import entity, random_vector, uuids
@@ -36,6 +36,17 @@ class Refusing(ModelDriver):
             self.refused += 1
             raise EngineRefused("s", "no such index")
         return await super().create_slot(slot, deadline)
+
+
+class Counting(ModelDriver):
+    def __init__(self) -> None:
+        super().__init__("s")
+        self.filled = 0
+        """Rows, each as often as it was filled in."""
+
+    async def fill_slot(self, slot: VectorSlot, uuids: Sequence[str], deadline: Deadline) -> None:
+        self.filled += len(uuids)
+        await super().fill_slot(slot, uuids, deadline)
 
 
 class OneShard:
@@ -68,6 +79,17 @@ class QuickClock:
     async def wait(self, event: asyncio.Event, seconds: float) -> bool:
         await asyncio.sleep(0)
         return event.is_set()
+
+
+class RoundsApartClock(QuickClock):
+    """Rounds are far apart: many calls fit between two."""
+
+    async def wait(self, event: asyncio.Event, seconds: float) -> bool:
+        for _ in range(20_000):
+            await asyncio.sleep(0)
+            if event.is_set():
+                return True
+        return False
 
 
 @pytest.fixture
@@ -167,6 +189,27 @@ async def test_two_keepers_fill_one_slot(fleet: OneShard, keeper: SlotKeeper, te
         await _until(lambda: _complete(keeper, 1) and _complete(other, 1))
     finally:
         await other.close()
+
+
+async def test_of_two_that_began_together_one_gives_way() -> None:
+    """Two gateways see at the same moment that a group is large: after the first part one of them leaves the
+    filling to the other, and not each does all of it."""
+    driver = Counting()
+    await driver.create_fence(Fence("g", 1, FenceState.OPEN), soon())
+    tenant, fleet, parts = Tenant(driver, GroupRef("g")), OneShard(driver), 4
+    for _ in range(parts):
+        await _grow(tenant, BACKLOG_ROWS_MAX)
+    keepers = [SlotKeeper(fleet, {"s": Engine.FALKORDB}, POLICY, RoundsApartClock()) for _ in range(2)]
+    for one in keepers:
+        one.start()
+    try:
+        for one in keepers:
+            one.note("s", [await tenant.fence()])
+        await _until(lambda: any(_complete(one, parts) for one in keepers))
+    finally:
+        for one in keepers:
+            await one.close()
+    assert parts * BACKLOG_ROWS_MAX <= driver.filled <= (parts + 2) * BACKLOG_ROWS_MAX
 
 
 async def test_it_outlives_an_outage(fleet: OneShard, keeper: SlotKeeper, tenant: Tenant) -> None:
