@@ -33,9 +33,9 @@ SLOT_COLUMNS = (
 )
 
 EF_CONSTRUCTION = 100
-"""Candidates among which an insert chooses its neighbours. The server answers nobody during an insert: with 200
-it takes 0.83 ms of CPU time at 10,000 vectors of 384 numbers and 1.27 at 50,000, with 100 0.43 and 0.83, with 64
-0.37 and 0.60. Of the best 10 of real text vectors a search finds .999, .996 and .985 at 50,000."""
+"""Candidates among which an insert chooses its neighbours. The server answers nobody during an insert: with
+200 it takes 0.83 ms of CPU time at 10,000 vectors of 384 numbers and 1.27 at 50,000, with 100 0.43 and 0.83,
+with 64 0.37 and 0.60. Of the best 10 of real text vectors a search finds .999, .996 and .985 at 50,000."""
 EF_RUNTIME = 200
 """Candidates that a search of the index looks at; fixed when the index is made."""
 NEIGHBOURS = 16
