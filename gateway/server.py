@@ -1,6 +1,5 @@
 """The whole gateway on one screen: what is made of what, how it starts, how it drains."""
 
-from functools import partial
 from typing import Final
 
 import grpc
@@ -9,24 +8,17 @@ from google.longrunning import operations_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 
-from drivers.errors import ShardUnavailable
 from gateway.assembly import (
     ListenFailed,
-    added_shard_driver,
-    catalog_settings,
-    catalog_url,
-    configured_shard,
     cross_encoder_settings,
-    fleet_settings,
     gateway_id,
     move_settings,
-    router_settings,
     search_cache_settings,
-    slot_policy,
 )
 from gateway.embedding.port import Embedder
 from gateway.ingestion import Ingestion
 from gateway.rerank.openai_cross_encoder import make_cross_encoder
+from gateway.routed_fleet import RoutedFleet
 from gateway.rpc.admin_service import AdminService
 from gateway.rpc.admission import Admission, AdmissionLimits
 from gateway.rpc.call import CallLimits
@@ -56,15 +48,11 @@ from graphgate.v1 import (
     ingest_service_pb2_grpc,
     search_service_pb2_grpc,
 )
-from shard_router.catalog import Catalog
 from shard_router.catalog_check.check import CatalogCheck
-from shard_router.fleet import Fleet
 from shard_router.moves.moves import Moves
 from shard_router.moves.redis_store import RedisMoveStore
-from shard_router.router import Router
 from shard_router.shards.drain import Drains
 from shard_router.shards.shards import Shards
-from shard_router.slot_keeper import SlotKeeper
 
 log = structlog.get_logger("graphgate.server")
 
@@ -91,35 +79,27 @@ class GatewayServer:
         self._embedder = MeteredEmbedder(embedder, self.telemetry)
         cross_encoder = make_cross_encoder(cross_encoder_settings(settings))
         self._cross_encoder = MeteredCrossEncoder(cross_encoder, self.telemetry)
-        self._shards = [configured_shard(shard, self.telemetry) for shard in settings.shards]
-        self._catalog = Catalog(catalog_url(settings.catalog), catalog_settings(settings.catalog))
-        make_driver = partial(added_shard_driver, settings, self.telemetry)
-        self._fleet = Fleet(self._shards, self._catalog, fleet_settings(settings), make_driver=make_driver)
-        self._router = Router(self._fleet, self._catalog, router_settings(settings))
-        self._search_cache = SearchCache(self._router, search_cache_settings(settings))
+        routed = self._routed = RoutedFleet(settings, self.telemetry)
+        self._search_cache = SearchCache(routed.router, search_cache_settings(settings))
         search_cache_metrics.watch(self._search_cache, self.telemetry)
-        self._slots = SlotKeeper(
-            self._fleet,
-            {shard.info.shard_id: shard.info.engine for shard in self._shards},
-            slot_policy(settings),
-        )
-        self._fleet.watch_shards(self._slots)
         own_id = gateway_id()
         self._moves = Moves(
-            self._fleet,
-            self._router,
-            RedisMoveStore(self._catalog),
+            routed.fleet,
+            routed.router,
+            RedisMoveStore(routed.catalog),
             own_id,
             move_settings(settings),
-            slots=self._slots,
+            slots=routed.slots,
         )
-        self._drains = Drains(self._fleet, self._moves, self._catalog, own_id)
-        self._shard_calls = ShardCalls(Shards(self._fleet, self._catalog, make_driver), self._drains)
+        self._drains = Drains(routed.fleet, self._moves, routed.catalog, own_id)
+        shards = Shards(routed.fleet, routed.catalog, routed.make_driver)
+        self._shard_calls = ShardCalls(shards, self._drains)
         self._health = HealthServicer()
         self._server = self._assemble()
         self._port = 0
 
     def _assemble(self) -> grpc.aio.Server:
+        routed = self._routed
         limits = CallLimits(
             deadline_s_default=self._settings.grpc.default_deadline_s,
             deadline_s_max=self._settings.grpc.deadline_s_max,
@@ -132,20 +112,20 @@ class GatewayServer:
             call_s_max=self._settings.grpc.deadline_s_max + self._settings.grpc.default_deadline_s,
         )
         self._rim = Rim(self.telemetry, admission, rim_limits)
-        watches = Watches(self._router, WatchLimits(watches_max=self._settings.grpc.watches_max))
-        writer = GraphWriter(self._router, self._embedder, slots=self._slots, written=watches.wake)
+        watches = Watches(routed.router, WatchLimits(watches_max=self._settings.grpc.watches_max))
+        writer = GraphWriter(routed.router, self._embedder, slots=routed.slots, written=watches.wake)
         self._ingestion = Ingestion(
             self._settings,
-            self._router,
+            routed.router,
             writer,
             self._embedder,
-            self._slots,
+            routed.slots,
             self.telemetry,
             works=self._settings.ingest.worker,
         )
-        searcher = Searcher(self._router, self._embedder, self._cross_encoder, self._slots)
-        catalog = CatalogCalls(CatalogCheck(self._fleet, self._catalog, self._moves))
-        moves = MoveCalls(self._moves, self._router, self._settings.moves.reverse_window_s)
+        searcher = Searcher(routed.router, self._embedder, self._cross_encoder, routed.slots)
+        catalog = CatalogCalls(CatalogCheck(routed.fleet, routed.catalog, self._moves))
+        moves = MoveCalls(self._moves, routed.router, self._settings.moves.reverse_window_s)
         searches = Searches(searcher, self._search_cache, self._embedder, limits.reply_bytes_max)
         server = grpc.aio.server(
             interceptors=[self._rim],
@@ -154,7 +134,7 @@ class GatewayServer:
             maximum_concurrent_rpcs=4 * self._settings.grpc.concurrent_rpcs_max,
         )
         graph_service_pb2_grpc.add_GraphServiceServicer_to_server(
-            GraphService(self._router, writer, self._slots, watches, limits), server
+            GraphService(routed.router, writer, routed.slots, watches, limits), server
         )
         ingest_service_pb2_grpc.add_IngestServiceServicer_to_server(
             IngestService(writer, self._ingestion.intake, limits), server
@@ -162,7 +142,7 @@ class GatewayServer:
         search_service_pb2_grpc.add_SearchServiceServicer_to_server(SearchService(searches, limits), server)
         admin_service_pb2_grpc.add_AdminServiceServicer_to_server(
             AdminService(
-                self._fleet, self._shard_calls, moves, catalog, searches, self._search_cache, limits
+                routed.fleet, self._shard_calls, moves, catalog, searches, self._search_cache, limits
             ),
             server,
         )
@@ -187,19 +167,14 @@ class GatewayServer:
             raise ListenFailed(address) from error
         await self.telemetry.start()
         await self._embedder.start()
-        await self._fleet.start()
-        self._slots.start()
-        try:
-            await self._fleet.met()
-        except ShardUnavailable as error:
-            log.warning("shard_away_at_start", shard=error.shard_id, detail=str(error))
+        await self._routed.start()
         await self._moves.start()
         self._drains.start()
         await self._ingestion.start()
         await self._server.start()
         for service in SERVICES:
             await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
-        log.info("serving", address=self.address, shards=len(self._shards))
+        log.info("serving", address=self.address, shards=len(self._settings.shards))
 
     async def stop(self, grace_s: float) -> None:
         """Takes no new calls, lets those that run end within `grace_s`, then closes everything."""
@@ -211,10 +186,7 @@ class GatewayServer:
         await self._drains.close()
         await self._moves.close()
         await self._search_cache.close()
-        await self._slots.close()
-        await self._router.close()
-        await self._fleet.close()
-        await self._catalog.close()
+        await self._routed.close()
         await self._embedder.close()
         await self._cross_encoder.close()
         await self.telemetry.stop()

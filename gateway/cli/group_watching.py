@@ -8,12 +8,9 @@ from typing import Any, Final
 import grpc
 
 from gateway.cli.group_report import kind_name
+from gateway.cli.patience import PAUSE_S, Patience
 from graphgate.v1 import graph_service_pb2 as pb
 from graphgate.v1 import graph_service_pb2_grpc
-
-AWAY_S_MAX: Final = 30.0
-"""How long no gateway may answer."""
-_PAUSE_S: Final = 0.5
 
 _SHOWN: Final = {
     "entities": ("ENTITY", "name"),
@@ -32,21 +29,20 @@ _SHOWN: Final = {
 def follow_group(channel: grpc.Channel, group: str, after: int, *, until_now: bool, as_json: bool) -> None:
     """Prints until it is interrupted. Raises grpc.RpcError when the gateway refuses or stays away."""
     stub = graph_service_pb2_grpc.GraphServiceStub(channel)
-    position, well_s = after, time.monotonic()
+    position, patience = after, Patience()
     while True:
         try:
             for answer in stub.Watch(pb.WatchRequest(group_id=group, after_version=position)):
-                position, well_s = answer.position, time.monotonic()
+                position = answer.position
+                patience.answered()
                 _print(answer, as_json=as_json)
                 if until_now and position >= answer.group_version:
                     return
         except KeyboardInterrupt:
             return
         except grpc.RpcError as error:
-            call: Any = error
-            if call.code() is not grpc.StatusCode.UNAVAILABLE or time.monotonic() - well_s > AWAY_S_MAX:
-                raise
-        time.sleep(_PAUSE_S)
+            patience.bear(error)
+        time.sleep(PAUSE_S)
 
 
 def changes_of(answer: pb.WatchResponse) -> Iterator[dict[str, Any]]:

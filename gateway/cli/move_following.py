@@ -20,11 +20,10 @@ from gateway.cli.move_report import (
     phase_of,
     progress_of,
 )
+from gateway.cli.patience import PAUSE_S, Patience
 
 LOOK_S = 0.5
 """Between two looks at the progress; the end of the move is told at once."""
-AWAY_S_MAX = 30.0
-"""How long no gateway may answer: the move goes on meanwhile, with another one."""
 INTERRUPTED = SIGNAL_BASE + 2
 
 
@@ -34,7 +33,7 @@ def follow(channel: grpc.Channel, operation: operations_pb2.Operation, *, timeou
     with _Screen(console) as screen:
         # The package has no types for its stubs.
         stub: Any = operations_pb2_grpc.OperationsStub(channel)
-        well_s = time.monotonic()
+        patience = Patience()
         while not operation.done:
             screen.show(operation)
             request = operations_pb2.WaitOperationRequest(
@@ -42,12 +41,10 @@ def follow(channel: grpc.Channel, operation: operations_pb2.Operation, *, timeou
             )
             try:
                 operation = stub.WaitOperation(request, timeout=timeout_s)
-                well_s = time.monotonic()
+                patience.answered()
             except grpc.RpcError as error:
-                call: Any = error
-                if call.code() is not grpc.StatusCode.UNAVAILABLE or time.monotonic() - well_s > AWAY_S_MAX:
-                    raise
-                time.sleep(LOOK_S)
+                patience.bear(error)
+                time.sleep(PAUSE_S)
         screen.show(operation)
     return operation
 

@@ -3,6 +3,7 @@
 import getpass
 import json
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -124,6 +125,34 @@ def add(
     print(f"shard {shard} {done}: {engine} {found.engine_version}, {skew}")
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What every command that changes a shard of the fleet is given."""
+
+    shard: str
+    if_map_version: int
+    by: str
+    address: str
+    timeout_s: float
+    as_json: bool
+
+
+def _change(method: str, done: str, asked: _Asked, change: Mapping[str, Any]) -> None:
+    with calling(asked.address, as_json=asked.as_json) as channel:
+        from graphgate.v1 import admin_service_pb2_grpc  # noqa: PLC0415
+        from graphgate.v1 import shard_pb2 as pb  # noqa: PLC0415
+
+        request = getattr(pb, f"{method}Request")(
+            shard=asked.shard, if_map_version=asked.if_map_version, requested_by=_who(asked.by), **change
+        )
+        call = getattr(admin_service_pb2_grpc.AdminServiceStub(channel), method)
+        found: Any = call(request, timeout=asked.timeout_s)
+    if asked.as_json:
+        print(json.dumps({"shard": asked.shard, "map_version": found.map_version}))
+    else:
+        print(f"shard {asked.shard} {done}, shard map {found.map_version}")
+
+
 @shards.command()
 def update(
     shard: Shard,
@@ -141,62 +170,47 @@ def update(
     _change("UpdateShard", "is changed", asked, change)
 
 
-@shards.command()
-def cordon(
-    shard: Shard,
-    if_map_version: IfMapVersion = 0,
-    by: By = "",
-    address: Address = DEFAULT_ADDRESS,
-    timeout_s: TimeoutS = 30.0,
-    as_json: AsJson = False,
+def _add_change(
+    name: str,
+    summary: str,
+    method: str,
+    done: str,
+    change: Mapping[str, Any] | None = None,
+    timeout_s_default: float = 30.0,
 ) -> None:
-    """Give a shard no new groups."""
-    change = {"cordoned": True}
-    asked = _Asked(shard, if_map_version, by, address, timeout_s, as_json)
-    _change("UpdateShard", "is cordoned", asked, change)
+    """A command that is told the shard only. `done`: what it says of the shard then."""
+
+    def command(
+        shard: Shard,
+        if_map_version: IfMapVersion = 0,
+        by: By = "",
+        address: Address = DEFAULT_ADDRESS,
+        timeout_s: TimeoutS = timeout_s_default,
+        as_json: AsJson = False,
+    ) -> None:
+        asked = _Asked(shard, if_map_version, by, address, timeout_s, as_json)
+        _change(method, done, asked, change or {})
+
+    shards.command(name, help=summary)(command)
 
 
-@shards.command()
-def uncordon(
-    shard: Shard,
-    if_map_version: IfMapVersion = 0,
-    by: By = "",
-    address: Address = DEFAULT_ADDRESS,
-    timeout_s: TimeoutS = 30.0,
-    as_json: AsJson = False,
-) -> None:
-    """Give a shard new groups again; this ends a drain, too."""
-    change = {"cordoned": False}
-    asked = _Asked(shard, if_map_version, by, address, timeout_s, as_json)
-    _change("UpdateShard", "is active", asked, change)
-
-
-@shards.command()
-def drain(
-    shard: Shard,
-    if_map_version: IfMapVersion = 0,
-    by: By = "",
-    address: Address = DEFAULT_ADDRESS,
-    timeout_s: TimeoutS = 30.0,
-    as_json: AsJson = False,
-) -> None:
-    """Move everything away from a shard, in the background; `shards show` tells what is left."""
-    asked = _Asked(shard, if_map_version, by, address, timeout_s, as_json)
-    _change("DrainShard", "is draining", asked, {})
-
-
-@shards.command()
-def remove(
-    shard: Shard,
-    if_map_version: IfMapVersion = 0,
-    by: By = "",
-    address: Address = DEFAULT_ADDRESS,
-    timeout_s: TimeoutS = 300.0,
-    as_json: AsJson = False,
-) -> None:
-    """Remove a drained shard for ever."""
-    asked = _Asked(shard, if_map_version, by, address, timeout_s, as_json)
-    _change("RemoveShard", "is removed", asked, {})
+_add_change("cordon", "Give a shard no new groups.", "UpdateShard", "is cordoned", {"cordoned": True})
+_add_change(
+    "uncordon",
+    "Give a shard new groups again; this ends a drain, too.",
+    "UpdateShard",
+    "is active",
+    {"cordoned": False},
+)
+_add_change(
+    "drain",
+    "Move everything away from a shard, in the background; `shards show` tells what is left.",
+    "DrainShard",
+    "is draining",
+)
+_add_change(
+    "remove", "Remove a drained shard for ever.", "RemoveShard", "is removed", timeout_s_default=300.0
+)
 
 
 @shards.command()
@@ -222,31 +236,3 @@ def history(
         print(json.dumps({"entries": rows, "more": bool(found.next_page_token)}))
     else:
         print(aligned([HISTORY_TITLES, *map(history_line, rows)]))
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What every command that changes a shard is given."""
-
-    shard: str
-    if_map_version: int
-    by: str
-    address: str
-    timeout_s: float
-    as_json: bool
-
-
-def _change(method: str, done: str, asked: _Asked, change: dict[str, Any]) -> None:
-    with calling(asked.address, as_json=asked.as_json) as channel:
-        from graphgate.v1 import admin_service_pb2_grpc  # noqa: PLC0415
-        from graphgate.v1 import shard_pb2 as pb  # noqa: PLC0415
-
-        request = getattr(pb, f"{method}Request")(
-            shard=asked.shard, if_map_version=asked.if_map_version, requested_by=_who(asked.by), **change
-        )
-        call = getattr(admin_service_pb2_grpc.AdminServiceStub(channel), method)
-        found: Any = call(request, timeout=asked.timeout_s)
-    if asked.as_json:
-        print(json.dumps({"shard": asked.shard, "map_version": found.map_version}))
-    else:
-        print(f"shard {asked.shard} {done}, shard map {found.map_version}")

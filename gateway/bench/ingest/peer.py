@@ -17,7 +17,6 @@ from gateway.bench.ingest.options import DIMENSION, HEADLINE_MS, IngestBenchOpti
 from gateway.bench.peer.graphiti_process import GraphitiProcess
 from gateway.embedded import EmbeddedFleet
 
-SCRIPT = Path(__file__).with_name("graphiti_side")
 SINGLE_TURN = 5
 """Episodes that one side adds one by one before it is the other's turn."""
 _FIRST_GROUP = "first"
@@ -126,7 +125,7 @@ async def compare(
             fleets[1].shards[0].url,
             _FIRST_GROUP,
             directory / "graphiti.log",
-            SCRIPT,
+            "ingest",
             (models[1].base_url, str(DIMENSION), str(options.limit)),
         )
         theirs = _Graphiti(await stack.enter_async_context(process), models[1])

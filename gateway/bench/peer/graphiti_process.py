@@ -6,14 +6,14 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from drivers.graph_model import Entity, Fact
 from gateway.bench.peer.errors import PeerFailed
 from gateway.bench.rig import EngineName
 from gateway.bench.variants import Rows
 
-SCRIPT = Path(__file__).with_name("graphiti_side")
+SCRIPT = Path(__file__).parents[1] / "graphiti_side"
 ANSWER_TIMEOUT_S = 120.0
 STOP_GRACE_S = 10.0
 _ANSWER_BYTES_MAX = 1 << 20
@@ -30,13 +30,14 @@ class GraphitiProcess:
         url: str,
         group: str,
         log_file: Path,
-        script: Path = SCRIPT,
+        program: Literal["search", "ingest"] = "search",
         arguments: Sequence[str] = (),
+        script: Path = SCRIPT,
     ) -> None:
-        """`url`: of an engine that runs and that nobody else uses. `log_file` is appended to. `arguments`:
-        further ones of `script`."""
+        """`url`: of an engine that runs and that nobody else uses. `log_file` is appended to. `program`: what
+        `script` serves. `arguments`: further ones of it."""
         # Isolated: its packages are those of its environment, wherever this process has its own from.
-        self._command = (str(python), "-I", str(script), engine, url, group, *arguments)
+        self._command = (str(python), "-I", str(script), program, engine, url, group, *arguments)
         self._log_file = log_file
         self._process: asyncio.subprocess.Process | None = None
         self.version = ""

@@ -14,7 +14,7 @@ from drivers.graph_model import Entity, Kind, Vector
 from drivers.search_reads import CLAUSE_TERMS_MAX, KeywordHit, TermClause
 from gateway.ingest.extraction import ExtractedEntity, ProblemKind, Problems
 from gateway.ingest.pipeline.asking import Account, Asker
-from gateway.ingest.pipeline.group_reads import NEAREST_ROWS_MAX, GroupReads, GroupView
+from gateway.ingest.pipeline.group_reads import GroupReads, GroupView
 from gateway.ingest.prompts.contexts import NamedIn
 from gateway.ingest.prompts.material import Budget
 from gateway.ingest.prompts.resolution import (
@@ -39,7 +39,6 @@ WORDS_MAX = 3
 HITS_PER_NAME_MAX = 15
 """By the share of the name's words that a row has."""
 NEAR_MAX = 5
-NEAR_AT_ONCE_MAX = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,12 +195,7 @@ async def _by_vectors(
     if model is None or not view.comparable(Kind.ENTITY, model):
         return ()
     vectors = [one.vector for one in new if one.vector is not None]
-    if view.rows(Kind.ENTITY) <= NEAREST_ROWS_MAX:
-        return await reads.nearest(Kind.ENTITY, vectors, NEAR_MAX, COSINE_MIN)
-    share = -(-len(vectors) // NEAR_AT_ONCE_MAX) if vectors else 0
-    parts = [vectors[start : start + share] for start in range(0, len(vectors), share)] if share else []
-    found = await asyncio.gather(*(reads.near(Kind.ENTITY, part, NEAR_MAX, COSINE_MIN) for part in parts))
-    return [uuid for part in found for uuids in part for uuid in uuids]
+    return await reads.near(view, Kind.ENTITY, vectors, NEAR_MAX, COSINE_MIN)
 
 
 def _type(one: Entity) -> str:

@@ -34,7 +34,6 @@ EDGES_PER_ENTITY_MAX = 100
 EDGES_MAX = 4_000
 """Facts that one unit looks at along edges."""
 NEAR_MAX = 10
-NEAR_AT_ONCE_MAX = 8
 COSINE_MIN = 0.6
 WORDS_ALIKE_MIN = 0.34
 """Jaccard, of the facts' words without the names of their entities."""
@@ -176,7 +175,7 @@ async def _candidates(
     expanded = await reads.edges_of(list(dict.fromkeys(ends)), EDGES_PER_ENTITY_MAX, EDGES_MAX)
     uuids = dict.fromkeys(expanded.edges)
     if expanded.cut and model is not None and view.comparable(Kind.FACT, model):
-        uuids |= dict.fromkeys(await _by_search(new, known_entities, reads))
+        uuids |= dict.fromkeys(await _by_search(new, known_entities, reads, view))
     rows = await reads.rows(Kind.FACT, uuids, with_vectors=model is not None)
     # A fact that was never so contradicts nothing.
     return {
@@ -187,28 +186,21 @@ async def _candidates(
 
 
 async def _by_search(
-    new: Sequence[NewFact], known_entities: frozenset[str], reads: GroupReads
+    new: Sequence[NewFact], known_entities: frozenset[str], reads: GroupReads, view: GroupView
 ) -> Iterable[str]:
     asked = [
         (one.vector, ends)
         for one in new
         if one.vector is not None and (ends := tuple(end for end in one.ends if end in known_entities))
     ]
-    share = max(1, -(-len(asked) // NEAR_AT_ONCE_MAX))
-    parts = [asked[start : start + share] for start in range(0, len(asked), share)]
-    found = await asyncio.gather(
-        *(
-            reads.near(
-                Kind.FACT,
-                [vector for vector, _ in part],
-                NEAR_MAX,
-                COSINE_MIN,
-                [RowFilter(end_uuids=ends) for _, ends in part],
-            )
-            for part in parts
-        )
+    return await reads.near(
+        view,
+        Kind.FACT,
+        [vector for vector, _ in asked],
+        NEAR_MAX,
+        COSINE_MIN,
+        [RowFilter(end_uuids=ends) for _, ends in asked],
     )
-    return [uuid for part in found for uuids in part for uuid in uuids]
 
 
 def _alike_rows(

@@ -4,6 +4,7 @@ Every read goes to the shard that owns the group at that moment. The version tha
 a write that names it is refused if anything in the group has changed since.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import batched
@@ -34,6 +35,8 @@ NEAREST_ROWS_MAX = 4_000
 """Above, a group's vectors have an index of their own, and the engine asks that once for each vector."""
 VECTORS_PER_READ_MAX = 16
 """A read of 4,000 rows by so many holds a thread of FalkorDB for about 40 ms."""
+NEAR_AT_ONCE_MAX = 8
+"""Searches of one unit by single vectors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,27 +156,39 @@ class GroupReads:
 
     async def near(
         self,
+        view: GroupView,
         kind: Kind,
         vectors: Sequence[Vector],
         limit: int,
         score_min: float,
         filters: Sequence[RowFilter] | None = None,
-    ) -> Sequence[Sequence[str]]:
-        """For each vector uuids of the rows nearest to it, from its group's own index if that has one."""
+    ) -> Sequence[str]:
+        """uuids of the rows that are nearest to any of the vectors, `limit` for each; `filters`: one for each
+        vector. A large group is asked through its own index if it has one; all rows of a small one are passed
+        over in few calls, unless there are filters."""
+        if filters is None and view.rows(kind) <= NEAREST_ROWS_MAX:
+            return await self._over_all_rows(kind, vectors, limit, score_min)
+        share = max(1, -(-len(vectors) // NEAR_AT_ONCE_MAX))
+        asked = list(zip(vectors, filters or [RowFilter()] * len(vectors), strict=True))
+        found = await asyncio.gather(
+            *(self._one_by_one(kind, part, limit, score_min) for part in batched(asked, share))
+        )
+        return list(dict.fromkeys(uuid for part in found for uuid in part))
+
+    async def _one_by_one(
+        self, kind: Kind, asked: Iterable[tuple[Vector, RowFilter]], limit: int, score_min: float
+    ) -> Sequence[str]:
         located = await self._router.locate([self.group_id], self._deadline)
-        found: list[Sequence[str]] = []
-        for position, vector in enumerate(vectors):
-            narrowed = filters[position] if filters is not None else RowFilter()
+        found: list[str] = []
+        for vector, narrowed in asked:
             query = CandidateQuery(kind, limit, vector=vector, score_min=score_min, filter=narrowed)
             candidates = await self._scatter.candidates(SearchScope(located), [query], self._deadline)
-            found.append([hit.key.uuid for hit in candidates[kind].semantic])
+            found += [hit.key.uuid for hit in candidates[kind].semantic]
         return found
 
-    async def nearest(
+    async def _over_all_rows(
         self, kind: Kind, vectors: Sequence[Vector], limit: int, score_min: float
     ) -> Sequence[str]:
-        """uuids of what near() finds for any of the vectors, in few calls that pass over all rows of the
-        kind: of groups up to NEAREST_ROWS_MAX rows."""
         found: dict[str, None] = {}
         for part in batched(vectors, VECTORS_PER_READ_MAX):
             query = NearestQuery(kind, part, limit, score_min)

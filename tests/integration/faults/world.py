@@ -13,7 +13,7 @@ import grpc
 import pytest
 
 from drivers.deadline import Deadline
-from gateway import server as gateway_server
+from gateway import routed_fleet
 from gateway.embedded import FalkorDBProcess, RedisProcess, find_neo4j_lib
 from gateway.embedded.process import EngineProcess
 from gateway.embedding.errors import EmbedderTimeout
@@ -158,12 +158,12 @@ class World:
 
     def links(self) -> dict[str, ShardStatus]:
         """As the gateway sees its shards from inside: what no RPC tells."""
-        statuses = self.gateway._fleet.status()  # pyright: ignore[reportPrivateUsage]
+        statuses = self.gateway._routed.fleet.status()  # pyright: ignore[reportPrivateUsage]
         return {status.info.shard_id: status for status in statuses}
 
     def new_group_id_homed_at(self, shard_id: str) -> str:
         """Of a group that does not exist, whose register is that shard."""
-        fleet = self.gateway._fleet  # pyright: ignore[reportPrivateUsage]
+        fleet = self.gateway._routed.fleet  # pyright: ignore[reportPrivateUsage]
         candidates = (f"group-{secrets.token_hex(6)}" for _ in range(1_000))
         return next(group_id for group_id in candidates if fleet.home_of(group_id) == shard_id)
 
@@ -210,8 +210,8 @@ async def gateway_over(
     keeps more of a caller's time for its answer, so that on a busy machine the caller's own clock is not
     faster."""
     with pytest.MonkeyPatch.context() as patch:
-        made = gateway_server.fleet_settings(settings)
-        patch.setattr(gateway_server, "fleet_settings", lambda _: replace(made, link=link))
+        made = routed_fleet.fleet_settings(settings)
+        patch.setattr(routed_fleet, "fleet_settings", lambda _: replace(made, link=link))
         patch.setattr(call, "REPLY_RESERVE_S", CALL_S / 10)
         server = GatewayServer(settings, embedder)
         try:

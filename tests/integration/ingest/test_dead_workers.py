@@ -14,7 +14,8 @@ from gateway.bench.model_server.knowledge import KnownFact
 from gateway.bench.model_server.server import ModelServer
 from gateway.embedded.fleet import EmbeddedFleet
 from gateway.ingest.job import EpisodeJob
-from gateway.ingest.pipeline.unit_run import Told, UnitResult
+from gateway.ingest.pipeline.unit_result import UnitResult
+from gateway.ingest.pipeline.unit_run import Told
 from gateway.ingest.queue.status import EpisodeState
 from gateway.ingest.work.worker import Worker
 from gateway.settings.service import IngestSection
@@ -68,7 +69,7 @@ def worker_of(process: WorkerProcess) -> Worker:
 
 def stops_at(worker: Worker, stage: str, reached: asyncio.Event) -> None:
     """It gets no further than to this stage."""
-    run = worker._units.run
+    run = worker._attempts._units.run
 
     async def stopping(
         jobs: Sequence[EpisodeJob], op_id: str, content_hash: str, told: Told, deadline: Deadline
@@ -89,7 +90,7 @@ def stops_at(worker: Worker, stage: str, reached: asyncio.Event) -> None:
             await asyncio.Event().wait()
         return result
 
-    worker._units.run = stopping
+    worker._attempts._units.run = stopping
 
 
 class _Dead(Exception):
@@ -102,7 +103,7 @@ async def dies(worker: Worker) -> None:
     async def nothing() -> None:
         pass
 
-    worker._give_back = nothing
+    worker._leases.give_back = nothing
     await worker.stop(0)
 
 
@@ -165,7 +166,7 @@ async def test_a_unit_that_was_written_is_not_split_up(
         await dies(worker_of(first))
     async with working(fleet, server, cache) as second:
         worker = worker_of(second)
-        worker._settings = replace(worker._settings, tries_max=0)
+        worker._attempts._settings = replace(worker._attempts._settings, tries_max=0)
         await eventually(lambda: _all_applied(world, group), PATIENCE_S)
         assert worker.counts.split == 0
     found = await world.graph.GetGroup(graph_service_pb2.GetGroupRequest(group_id=group))

@@ -17,7 +17,8 @@ from gateway.ingest.errors import EpisodeTooHeavy
 from gateway.ingest.extraction import ExtractedEntity, ExtractedFact, Extraction, ProblemKind
 from gateway.ingest.job import EpisodeJob
 from gateway.ingest.outputs import EntityOutput, ExtractionOutput, FactOutput
-from gateway.ingest.pipeline.unit_run import StageLimits, UnitResult, UnitRun
+from gateway.ingest.pipeline.unit_result import UnitResult
+from gateway.ingest.pipeline.unit_run import StageLimits, UnitRun
 from gateway.ingest.pipeline.write_room import WriteRoom
 from gateway.ingest.queue.status import EpisodeState
 from gateway.llm.port import ModelAnswer, ModelRequest, NoLanguageModel

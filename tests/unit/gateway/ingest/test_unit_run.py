@@ -11,7 +11,8 @@ from drivers.graph_model import Entity, Episode, EpisodeSource, Fact, Kind
 from drivers.row_codec import kind_of, term_count_of
 from gateway.embedding.none_embedder import NoneEmbedder
 from gateway.ingest.job import EpisodeJob
-from gateway.ingest.pipeline.unit_run import StageLimits, UnitResult, UnitRun
+from gateway.ingest.pipeline.unit_result import UnitResult
+from gateway.ingest.pipeline.unit_run import StageLimits, UnitRun
 from gateway.ingest.queue.status import EpisodeState
 from gateway.llm.port import NoLanguageModel
 from gateway.writes.errors import RequestIdReused

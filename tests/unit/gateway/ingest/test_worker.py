@@ -9,7 +9,8 @@ import pytest
 from drivers.deadline import Deadline
 from drivers.graph_model import EpisodeSource
 from gateway.ingest.job import EpisodeJob
-from gateway.ingest.pipeline.unit_run import EpisodeResult, Told, UnitResult, UnitRun
+from gateway.ingest.pipeline.unit_result import EpisodeResult, UnitResult
+from gateway.ingest.pipeline.unit_run import Told, UnitRun
 from gateway.ingest.queue.queue import EpisodeQueue, Member, Result, Turn, Unit
 from gateway.ingest.queue.status import Details, EpisodeState
 from gateway.ingest.work.settings import WorkerSettings
@@ -147,7 +148,7 @@ async def test_a_unit_that_is_cut_off_from_inside_waits_for_no_lease() -> None:
     worker = worker_of(queue, cut_off)
     await worker._work(TURN)
     assert queue.released == [Released(paused=True, cap=None, reasons=frozenset())]
-    assert worker._units_held == {}
+    assert worker._leases.unit(TURN) is None
     await queue.close()
 
 
@@ -169,7 +170,7 @@ async def test_a_worker_that_stops_gives_its_unit_back_once() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert queue.released == []
-    assert worker._units_held == {TURN: queue.unit}
+    assert worker._leases.unit(TURN) == queue.unit
     await queue.close()
 
 

@@ -45,7 +45,7 @@ def process(tmp_path: Path) -> GraphitiProcess:
     script = tmp_path / "script.py"
     script.write_text(SCRIPT, encoding="utf-8")
     log_file = tmp_path / "log"
-    return GraphitiProcess(Path(sys.executable), "falkordb", "redis://h:1", "g", log_file, script)
+    return GraphitiProcess(Path(sys.executable), "falkordb", "redis://h:1", "g", log_file, script=script)
 
 
 def test_a_batch_is_one_line_with_exact_vectors() -> None:
@@ -67,9 +67,9 @@ def test_a_fact_names_its_ends_in_order() -> None:
 
 
 async def test_questions_and_answers(tmp_path: Path) -> None:
-    """The process is told engine, address and group, and each answer comes to its question."""
+    """The process is told what to serve, engine, address and group, and each answer comes to its question."""
     async with process(tmp_path) as side:
-        assert side.version == "falkordb redis://h:1 g"
+        assert side.version == "search falkordb redis://h:1 g"
         assert await side.search("fact_search", "who", [0.1, 0.2, 0.3]) == (0.25, 3)
         assert await side.similar("facts", [0.1], 2) == ["facts", "facts"]
 

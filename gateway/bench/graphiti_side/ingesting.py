@@ -1,7 +1,4 @@
-"""Serves graphiti-core's ingestion over standard input and output: one JSON object per line, one answer per
-request.
-
-    python -I graphiti_side ENGINE URL GROUP MODEL_URL DIMENSION LIMIT
+"""Serves graphiti-core's ingestion.
 
 Requests and their answers (`seconds`: of the library's call alone, without reading or making messages):
 
@@ -14,7 +11,7 @@ Requests and their answers (`seconds`: of the library's call alone, without read
 An episode is {"name", "content", "source_description", "reference_time"}. `open` comes first; `prepare`
 makes the indexes of a group that is to be added to, which on FalkorDB is a graph of its own. LIMIT is both
 SEMAPHORE_LIMIT, which the library has for each of its nested gathers, and a bound of all calls of the model
-at once. A request that fails is answered by {"error": text}. Ends with standard input.
+at once.
 """
 
 # pyright: reportMissingImports=false, reportUntypedBaseClass=false
@@ -22,11 +19,11 @@ at once. A request that fails is answered by {"error": text}. Ends with standard
 
 import asyncio
 import importlib.metadata
-import json
 import logging
 import os
 import sys
 import time
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -42,12 +39,10 @@ from graphiti_core.llm_client.config import LLMConfig
 from graphiti_core.llm_client.openai_generic_client import OpenAIGenericClient
 from graphiti_core.nodes import EpisodeType
 from graphiti_core.utils.bulk_utils import RawEpisode
+from lines import Message, Operation, serve
 
 ENGINE, URL, GROUP, MODEL_URL, DIMENSION, LIMIT = sys.argv[1:]
 
-type Message = dict[str, Any]
-
-ERROR_CHARS_MAX = 2_000
 ENGINE_CONNECTIONS_MAX = 64
 """The client's own pool of 16 fails where it should wait: the library asks for more in its bulk calls."""
 NO_KEY = "none"
@@ -85,6 +80,18 @@ class Side:
             embedder=OpenAIEmbedder(embedder),
             cross_encoder=NoCrossEncoder(),
         )
+
+    def operations(self) -> Mapping[str, Operation]:
+        return {
+            "open": self.open,
+            "prepare": self.prepare,
+            "add": self.add,
+            "bulk": self.bulk,
+            "rows": self.rows,
+        }
+
+    async def close(self) -> None:
+        await self.graphiti.close()
 
     async def open(self, _request: Message) -> Message:
         # The driver has begun to make them by itself; making them twice at once fails now and then.
@@ -152,32 +159,9 @@ def make_driver() -> Any:
     return Neo4jDriver(URL, None, None)
 
 
-async def serve() -> None:
+async def run() -> None:
     # Neo4j's remarks on every query of the library: writing them down would cost it time. So would a line for
     # every HTTP request.
     for name in ("neo4j.notifications", "httpx"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
-        # What the library prints goes to the log, and not among the answers.
-        os.dup2(2, 1)
-        side = Side()
-        operations = {
-            "open": side.open,
-            "prepare": side.prepare,
-            "add": side.add,
-            "bulk": side.bulk,
-            "rows": side.rows,
-        }
-        while line := await asyncio.to_thread(sys.stdin.readline):
-            request: Message = json.loads(line)
-            try:
-                answer = await operations[request["op"]](request)
-            except Exception as error:
-                answer = {"error": f"{type(error).__name__}: {str(error)[:ERROR_CHARS_MAX]}"}
-            answers.write(json.dumps(answer) + "\n")
-            answers.flush()
-        await side.graphiti.close()
-
-
-if __name__ == "__main__":
-    asyncio.run(serve())
+    await serve(Side)

@@ -1,6 +1,4 @@
-"""Serves graphiti-core over standard input and output: one JSON object per line, one answer per request.
-
-    python -I graphiti_side ENGINE URL GROUP
+"""Serves graphiti-core's searches and bulk writes, of one group.
 
 Requests and their answers (`seconds`: of the library's call alone, without reading or making messages):
 
@@ -10,20 +8,19 @@ Requests and their answers (`seconds`: of the library's call alone, without read
     {"op": "search", "search": "fact_search", "query": text, "vector": [..]} -> {"seconds": 0.1, "hits": 10}
     {"op": "similar", "kind": "facts", "vector": [..], "limit": 10}          -> {"uuids": [..]}
 
-`open` makes the library's indexes and comes first. A request that fails is answered by {"error": text}. The
-vectors of queries and rows are given: no model is ever called. Ends with standard input.
+`open` makes the library's indexes and comes first. The vectors of queries and rows are given: no model is
+ever called.
 """
 
 # pyright: reportMissingImports=false, reportUntypedBaseClass=false
 # graphiti-core is not in the environment in which the types are checked.
 
-import asyncio
 import importlib.metadata
-import json
 import logging
 import os
 import sys
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -46,8 +43,7 @@ from graphiti_core.search.search_config_recipes import (
 from graphiti_core.search.search_filters import SearchFilters
 from graphiti_core.search.search_utils import edge_similarity_search, node_similarity_search
 from graphiti_core.utils.bulk_utils import add_nodes_and_edges_bulk
-
-type Message = dict[str, Any]
+from lines import Message, Operation, serve
 
 RECIPES = {
     "fact_search": EDGE_HYBRID_SEARCH_RRF,
@@ -55,7 +51,6 @@ RECIPES = {
     "combined_search": COMBINED_HYBRID_SEARCH_RRF,
 }
 ANY_SCORE = -1.0
-ERROR_CHARS_MAX = 2_000
 
 
 class NoModel(LLMClient):
@@ -86,6 +81,18 @@ class Side:
             embedder=NoEmbedder(),
             cross_encoder=NoCrossEncoder(),
         )
+
+    def operations(self) -> Mapping[str, Operation]:
+        return {
+            "open": self.open,
+            "entities": self.entities,
+            "facts": self.facts,
+            "search": self.search,
+            "similar": self.similar,
+        }
+
+    async def close(self) -> None:
+        await self.graphiti.close()
 
     async def open(self, _request: Message) -> Message:
         # The driver has begun to make them by itself; making them twice at once fails now and then.
@@ -159,30 +166,8 @@ def make_driver(engine: str, url: str, group: str) -> Any:
     return Neo4jDriver(url, None, None)
 
 
-async def serve(engine: str, url: str, group: str) -> None:
+async def run() -> None:
     # Neo4j's remarks on every query of the library: writing them down would cost it time.
     logging.getLogger("neo4j.notifications").setLevel(logging.ERROR)
-    with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
-        # What the library prints goes to the log, and not among the answers.
-        os.dup2(2, 1)
-        side = Side(engine, url, group)
-        operations = {
-            "open": side.open,
-            "entities": side.entities,
-            "facts": side.facts,
-            "search": side.search,
-            "similar": side.similar,
-        }
-        while line := await asyncio.to_thread(sys.stdin.readline):
-            request: Message = json.loads(line)
-            try:
-                answer = await operations[request["op"]](request)
-            except Exception as error:
-                answer = {"error": f"{type(error).__name__}: {str(error)[:ERROR_CHARS_MAX]}"}
-            answers.write(json.dumps(answer) + "\n")
-            answers.flush()
-        await side.graphiti.close()
-
-
-if __name__ == "__main__":
-    asyncio.run(serve(*sys.argv[1:]))
+    engine, url, group = sys.argv[1:]
+    await serve(lambda: Side(engine, url, group))

@@ -1,0 +1,1 @@
+"""What runs in graphiti-core's own virtual environment: programs that import nothing of graphgate."""

@@ -1,1 +1,0 @@
-"""What runs in graphiti-core's own virtual environment: a script that imports nothing of graphgate."""
