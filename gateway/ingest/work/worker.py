@@ -18,8 +18,10 @@ from drivers.errors import GraphgateError
 from gateway.ingest.errors import EpisodeLost, EpisodeUnreadable, IngestBug, QueueUnavailable, WorkerLost
 from gateway.ingest.job import EpisodeJob
 from gateway.ingest.pipeline.unit_run import EpisodeResult, UnitResult, UnitRun
-from gateway.ingest.queue.queue import EpisodeQueue, Member, QueueLoad, Result, Turn, Unit
+from gateway.ingest.queue.lookups import QueueLoad
+from gateway.ingest.queue.queue import EpisodeQueue
 from gateway.ingest.queue.status import Details, EpisodeState, Failure, Latencies
+from gateway.ingest.queue.units import Member, Result, Turn, Unit
 from gateway.ingest.work.batch_size import BatchSize
 from gateway.ingest.work.insisting import RECONNECT, insisted
 from gateway.ingest.work.outcome import Fate, Ruling, overran, ruling
