@@ -30,6 +30,7 @@ from gateway.ingest.pipeline.reading import Reading
 from gateway.ingest.pipeline.saga_summaries import saga_changes
 from gateway.ingest.pipeline.summaries import summaries
 from gateway.ingest.pipeline.write_room import WriteRoom
+from gateway.ingest.pipeline.written_before import each_once, written_before
 from gateway.ingest.prompts.material import Budget
 from gateway.ingest.queue.status import Counts, EpisodeState
 from gateway.ingest.resolution.resolve import FollowedFact, follow, renumbered
@@ -149,7 +150,7 @@ class UnitRun:
             if view.operation.content_hash != content_hash:
                 raise RequestIdReused(op_id)
             return await self._applied_before(jobs, view.operation, reads)
-        waiting, jobs = len(jobs), _each_once(jobs)
+        waiting, jobs = len(jobs), each_once(jobs)
         room = WriteRoom(await self._weight_max(group_id, deadline), self._dimension)
         jobs = jobs[: room.first_long(jobs)]
         refusal = await asyncio.to_thread(room.refusal, jobs[0])
@@ -228,14 +229,9 @@ class UnitRun:
     async def _applied_before(
         self, jobs: Sequence[EpisodeJob], operation: OpRecord, reads: GroupReads
     ) -> UnitResult:
-        """Of a unit whose worker ended after the write. What it found is not known any more; an episode that
-        was left out then has no row, or an older one that it is to replace."""
-        tried = _each_once(jobs)
-        rows = await reads.rows(Kind.EPISODE, [job.episode_uuid for job in tried])
-        written = {uuid for uuid, row in rows.items() if row.version >= operation.version}
-        results = [EpisodeResult(again=len(jobs) > 1 and job.episode_uuid not in written) for job in tried]
-        results += [EpisodeResult(again=True)] * (len(jobs) - len(tried))
-        return UnitResult(tuple(results), operation.version, 0.0, 0.0, 0.0, len(tried))
+        """Of a unit whose worker ended after the write. What it found is not known any more."""
+        results = [EpisodeResult(again=not one) for one in await written_before(jobs, operation, reads)]
+        return UnitResult(tuple(results), operation.version, 0.0, 0.0, 0.0, len(each_once(jobs)))
 
     async def _weight_max(self, group_id: str, deadline: Deadline) -> int:
         """Of one write of the group, 0: no bound."""
@@ -340,16 +336,6 @@ class UnitRun:
             return {}
         made = await self._embedder.embed(wanted, deadline=deadline.at_s)
         return dict(zip(wanted, made, strict=True))
-
-
-def _each_once(jobs: Sequence[EpisodeJob]) -> Sequence[EpisodeJob]:
-    """The first ones, up to one whose episode is among those before it."""
-    seen: set[str] = set()
-    for at, job in enumerate(jobs):
-        if job.episode_uuid in seen:
-            return jobs[:at]
-        seen.add(job.episode_uuid)
-    return jobs
 
 
 def _joined(extractions: Sequence[Extraction]) -> tuple[list[NewEntity], list[tuple[int, ExtractedFact]]]:

@@ -34,7 +34,8 @@ from gateway.ingest.queue.acceptance import Acceptances
 from gateway.ingest.queue.lookups import Lookups
 from gateway.ingest.queue.outcomes import Outcomes
 from gateway.ingest.queue.turns import Turns
+from gateway.ingest.queue.withdrawal import Withdrawals
 
 
-class EpisodeQueue(Acceptances, Lookups, Turns, Outcomes):
+class EpisodeQueue(Acceptances, Lookups, Turns, Outcomes, Withdrawals):
     """Safe for concurrent use. Every call ends by its deadline or call_timeout_s; raises QueueUnavailable."""

@@ -1,6 +1,7 @@
 """Turns, what a worker makes of them, and how that ends."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.ingest.errors import EpisodeUnreadable
@@ -53,6 +54,10 @@ class Unit:
             return self.members[0].op_id
         joined = "/".join(one.op_id for one in self.members)
         return f"unit-{hashlib.blake2b(joined.encode(), digest_size=16).hexdigest()}"
+
+    def content_hash(self, jobs: Sequence[EpisodeJob]) -> str:
+        """Of the unit's write. `jobs`: of its members, at least one."""
+        return jobs[0].content_hash if len(self.members) == 1 else self.op_id
 
 
 @dataclass(frozen=True, slots=True)

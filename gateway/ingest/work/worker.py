@@ -16,7 +16,6 @@ import structlog
 from drivers.deadline import Deadline
 from drivers.errors import GraphgateError
 from gateway.ingest.errors import EpisodeLost, EpisodeUnreadable, IngestBug, QueueUnavailable, WorkerLost
-from gateway.ingest.job import EpisodeJob
 from gateway.ingest.pipeline.unit_run import EpisodeResult, UnitResult, UnitRun
 from gateway.ingest.queue.lookups import QueueLoad
 from gateway.ingest.queue.queue import EpisodeQueue
@@ -333,7 +332,7 @@ class Worker:
                 self._stages.note(unit.turn.group_id, one.op_id, state)
 
         # Of the members as they were taken: a record that was lost later changes no op id.
-        return await self._units.run(jobs, unit.op_id, _content_hash(unit, jobs), told, deadline)
+        return await self._units.run(jobs, unit.op_id, unit.content_hash(jobs), told, deadline)
 
     async def _saved(
         self, unit: Unit, present: Unit, error: GraphgateError, decided: Ruling
@@ -346,7 +345,7 @@ class Worker:
             try:
                 jobs = [one.job() for one in present.members]
                 deadline = Deadline.after(self._settings.unit_s_max)
-                content_hash = _content_hash(unit, jobs)
+                content_hash = unit.content_hash(jobs)
                 result = await self._units.applied(jobs, unit.op_id, content_hash, deadline)
                 if result is not None:
                     return result
@@ -408,10 +407,6 @@ class Worker:
     def _forget(self, unit: Unit) -> None:
         for one in unit.members:
             self._stages.forget(unit.turn.group_id, one.op_id)
-
-
-def _content_hash(unit: Unit, jobs: list[EpisodeJob]) -> str:
-    return jobs[0].content_hash if len(unit.members) == 1 else unit.op_id
 
 
 def _lost(member: Member) -> Result:
