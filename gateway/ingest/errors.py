@@ -93,8 +93,8 @@ class EpisodesWaiting(IngestError):
 
     def __init__(self, group_id: str, episodes: int) -> None:
         super().__init__(
-            f"{episodes} accepted episodes of group {group_id} have not ended and would come after the clear; "
-            "clear it once they are applied, or discard them with discard_waiting"
+            f"{episodes} accepted episodes of group {group_id} have not ended and would come after the "
+            "clear; clear it once they are applied, or discard them with discard_waiting"
         )
         self._metadata = {"group_id": group_id, "episodes": str(episodes)}
 
