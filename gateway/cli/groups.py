@@ -154,8 +154,8 @@ def clear(
 ) -> None:
     """Delete **all rows** of a group; the group itself stays.
 
-    Calls the gateway until nothing is left of what there was at the first call. Episodes that workers have are
-    waited for. Ends with code 1 when it was refused.
+    Calls the gateway until nothing is left of what there was at the first call. Episodes that workers have
+    are waited for. Ends with code 1 when it was refused.
     """
     if not yes:
         if as_json or not sys.stdin.isatty():

@@ -26,8 +26,10 @@ A group has at most one turn, so that its episodes are worked on in order, and t
 groups that wait, so that ten thousand episodes of one delay nobody. The turn of a dead worker is claimed from
 the stream's pending list after lease_s; whoever takes it gets a new token, and without the present token no
 result is recorded. The members of a unit are stored before it is begun: a unit that is taken up again is the
-same one, so that its write has the same op id and happens once. Scripts make some keys from the prefix: a
-Redis Cluster must hold them in one slot, give the prefix a hash tag there, e.g. "{graphgate}".
+same one, so that its write has the same op id and happens once. Whoever clears a group withdraws what no unit
+has, and seizes a unit that was given back: the group pauses meanwhile, and its token is the seizer's.
+
+Scripts make some keys from the prefix: a Redis Cluster must hold them in one slot, give the prefix a hash tag there, e.g. "{graphgate}".
 """
 
 from gateway.ingest.queue.acceptance import Acceptances

@@ -138,7 +138,7 @@ async def test_what_a_worker_has_is_waited_for_and_goes_too(idle: Idle, new_grou
         async with asyncio.timeout(PATIENCE_S):
             await reached.wait()
         await add(world, group, 10, 11)
-        held = await clear(world, group, discard=True, timeout_s=1.0)
+        held = await clear(world, group, discard=True, timeout_s=3.0)
         assert (held.done, held.up_to_version, held.episodes_discarded) == (False, 0, 2)
         assert held.episodes_running >= 1
         assert not held.deleted

@@ -14,7 +14,7 @@ from tests.unit.gateway.cli.command import Finished, graphgate
 from tests.unit.gateway.cli.test_status import answered
 
 
-def deleted(kind: "graph_pb2.RowKind.ValueType", rows: int) -> graph_service_pb2.DeletedCount:
+def deleted(kind: graph_pb2.RowKind, rows: int) -> graph_service_pb2.DeletedCount:
     return graph_service_pb2.DeletedCount(kind=kind, rows=rows)
 
 
