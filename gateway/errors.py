@@ -173,6 +173,10 @@ TABLE: Mapping[type[GraphgateError], ErrorEntry] = {
     ingest_errors.QueueFull: ErrorEntry(_C.RESOURCE_EXHAUSTED, "retry after the named delay"),
     ingest_errors.EpisodeUnknown: ErrorEntry(_C.NOT_FOUND, "read the episode itself"),
     ingest_errors.EpisodeWaiting: ErrorEntry(_C.FAILED_PRECONDITION, "remove it once it is applied"),
+    ingest_errors.EpisodesWaiting: ErrorEntry(
+        _C.FAILED_PRECONDITION, "clear it once they are applied, or discard them"
+    ),
+    ingest_errors.EpisodeCleared: ErrorEntry(_C.CANCELLED, "replay it if it is still wanted"),
     ingest_errors.CreditsExceeded: ErrorEntry(_C.INVALID_ARGUMENT, "send as many as there are credits"),
     ingest_errors.EpisodeUnreadable: ErrorEntry(_C.INTERNAL, "upgrade the gateway or add the episode anew"),
     ingest_errors.EpisodeLost: ErrorEntry(_C.DATA_LOSS, "look into Redis's persistence, then add it anew"),

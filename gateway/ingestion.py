@@ -13,6 +13,7 @@ from gateway.assembly import (
     worker_settings,
 )
 from gateway.embedding.port import Embedder
+from gateway.ingest.group_clear import GroupClear
 from gateway.ingest.intake import Intake
 from gateway.ingest.pipeline.removal import Removal
 from gateway.ingest.pipeline.unit_run import StageLimits, UnitRun
@@ -24,6 +25,7 @@ from gateway.settings.tree import Settings
 from gateway.telemetry import ingest_metrics
 from gateway.telemetry.metered_language_model import MeteredLanguageModel
 from gateway.telemetry.telemetry import Telemetry
+from gateway.writes.clearing import RowClearing
 from gateway.writes.writer import GraphWriter
 from shard_router.router import Router
 from shard_router.slot_search import SlotDirectory
@@ -52,6 +54,8 @@ class Ingestion:
             make_language_model(language_model_settings(settings), limiter), telemetry
         )
         self.intake = Intake(self._queue, Removal(router, writer), has_model=settings.llm.model is not None)
+        rows = RowClearing(router, writer, settings.ingest.clear_rows_max)
+        self.clearing = GroupClear(self._queue, router, writer, rows)
         self._worker: Worker | None = None
         if works:
             working = worker_settings(settings)

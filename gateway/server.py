@@ -137,7 +137,7 @@ class GatewayServer:
             GraphService(routed.router, writer, routed.slots, watches, limits), server
         )
         ingest_service_pb2_grpc.add_IngestServiceServicer_to_server(
-            IngestService(writer, self._ingestion.intake, limits), server
+            IngestService(writer, self._ingestion.intake, self._ingestion.clearing, limits), server
         )
         search_service_pb2_grpc.add_SearchServiceServicer_to_server(SearchService(searches, limits), server)
         admin_service_pb2_grpc.add_AdminServiceServicer_to_server(

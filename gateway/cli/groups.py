@@ -1,16 +1,19 @@
-"""`graphgate groups`: the groups of the fleet, one of them, its copies, its changes."""
+"""`graphgate groups`: the groups of the fleet, one of them, its copies, its changes; clearing one."""
 
 import json
+import sys
 from typing import Annotated, Any
 
 import typer
 
 from gateway.cli.columns import aligned
-from gateway.cli.exits import FAILED, fail
+from gateway.cli.exits import FAILED, SETTINGS_WRONG, fail
 from gateway.cli.gateway_call import DEFAULT_ADDRESS, Address, TimeoutS, calling
 from gateway.cli.options import AsJson
 
-groups = typer.Typer(no_args_is_help=True, help="Look at **groups**, compare their copies, follow them.")
+groups = typer.Typer(
+    no_args_is_help=True, help="Look at **groups**, compare their copies, follow and clear them."
+)
 
 Group = Annotated[str, typer.Argument(help="The group.")]
 _PAGE = 1_000
@@ -126,6 +129,44 @@ def verify(
         print(json.dumps(verify_object(report)) if as_json else verify_text(report))
         if not report.equal:
             raise typer.Exit(FAILED)
+
+
+@groups.command()
+def clear(
+    group: Group,
+    discard_waiting: Annotated[
+        bool,
+        typer.Option(
+            "--discard-waiting",
+            help="Make accepted episodes that wait listed failures; default: refuse while there are any.",
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    request_id: Annotated[
+        str,
+        typer.Option(
+            help="Makes the command safe to repeat: the same id takes nothing that was written since."
+        ),
+    ] = "",
+    address: Address = DEFAULT_ADDRESS,
+    timeout_s: TimeoutS = 30.0,
+    as_json: AsJson = False,
+) -> None:
+    """Delete **all rows** of a group; the group itself stays.
+
+    Calls the gateway until nothing is left of what there was at the first call. Episodes that workers have
+    are waited for. Ends with code 1 when it was refused.
+    """
+    if not yes:
+        if as_json or not sys.stdin.isatty():
+            fail(f"this deletes everything in group {group}; give --yes", SETTINGS_WRONG, as_json=as_json)
+        typer.confirm(f"Delete everything in group {group}?", abort=True)
+    with calling(address, as_json=as_json) as channel:
+        from gateway.cli.group_clearing import clear_and_tell  # noqa: PLC0415 - slow
+        from graphgate.v1 import ingest_service_pb2 as pb  # noqa: PLC0415
+
+        request = pb.ClearGroupRequest(group_id=group, request_id=request_id, discard_waiting=discard_waiting)
+        clear_and_tell(channel, request, timeout_s, as_json=as_json)
 
 
 @groups.command()

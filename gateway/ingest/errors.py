@@ -1,4 +1,4 @@
-"""Why an episode is not accepted, cannot be removed, or is not known.
+"""Why an episode is not accepted, cannot be removed, has failed, or is not known.
 
 GraphgateError
  +- IngestError
@@ -6,6 +6,8 @@ GraphgateError
      +- QueueFull           retryable: too many episodes or bytes of them wait, of the group or in all
      +- EpisodeUnknown      no status is kept of it
      +- EpisodeWaiting      it is in the queue and cannot be removed yet
+     +- EpisodesWaiting     some of the group are in the queue, so that it cannot be cleared yet
+     +- EpisodeCleared      it waited in the queue when its group was cleared
      +- EpisodeUnreadable   the queue holds something that this gateway cannot read
      +- EpisodeLost         the queue holds only its name
      +- EpisodeTooHeavy     its text alone leaves no room for its graph in one write
@@ -84,6 +86,29 @@ class EpisodeWaiting(IngestError):
 
     def metadata(self) -> dict[str, str]:
         return self._metadata
+
+
+class EpisodesWaiting(IngestError):
+    reason = "EPISODES_WAITING"
+
+    def __init__(self, group_id: str, episodes: int) -> None:
+        super().__init__(
+            f"{episodes} accepted episodes of group {group_id} have not ended and would come after the "
+            "clear; clear it once they are applied, or discard them with discard_waiting"
+        )
+        self._metadata = {"group_id": group_id, "episodes": str(episodes)}
+
+    def metadata(self) -> dict[str, str]:
+        return self._metadata
+
+
+class EpisodeCleared(IngestError):
+    reason = "EPISODE_CLEARED"
+
+    def __init__(self, group_id: str) -> None:
+        super().__init__(
+            f"the episode was in the queue when group {group_id} was cleared; replay it if it is still wanted"
+        )
 
 
 class EpisodeUnreadable(IngestError):

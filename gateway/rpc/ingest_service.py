@@ -6,6 +6,7 @@ from typing import cast
 
 from drivers.deadline import Deadline
 from drivers.errors import GraphgateError
+from gateway.ingest.group_clear import GroupClear
 from gateway.ingest.intake import REPLAYED_MAX, Intake
 from gateway.ingest.queue.status import Status
 from gateway.rpc import page_token
@@ -13,6 +14,7 @@ from gateway.rpc.call import CallLimits, Context, deadline_of
 from gateway.rpc.episode_adding import AddedEpisode, EpisodeAdding
 from gateway.rpc.episode_messages import added_message, error_message, status_message
 from gateway.rpc.episode_stream import EpisodeStream
+from gateway.rpc.group_clearing import clear_group
 from gateway.rpc.row_messages import ROW_KIND
 from gateway.rpc.row_reads import page_size
 from gateway.rpc.validation import Violations
@@ -28,9 +30,10 @@ WATCH_WAIT_S = 60.0
 
 
 class IngestService(pb_grpc.IngestServiceServicer):
-    def __init__(self, writer: GraphWriter, intake: Intake, limits: CallLimits) -> None:
+    def __init__(self, writer: GraphWriter, intake: Intake, clearing: GroupClear, limits: CallLimits) -> None:
         self._adding = EpisodeAdding(writer, intake)
         self._intake = intake
+        self._clearing = clearing
         self._limits = limits
 
     async def AddEpisode(self, request: pb.AddEpisodeRequest, context: Context) -> pb.AddEpisodeResponse:
@@ -97,6 +100,9 @@ class IngestService(pb_grpc.IngestServiceServicer):
             version=removed.receipt.version,
             request_id=removed.receipt.op_id,
         )
+
+    async def ClearGroup(self, request: pb.ClearGroupRequest, context: Context) -> pb.ClearGroupResponse:
+        return await clear_group(self._clearing, request, deadline_of(context, self._limits))
 
     async def ListFailures(
         self, request: pb.ListFailuresRequest, context: Context

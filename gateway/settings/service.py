@@ -265,6 +265,8 @@ class IngestSection(Section):
     """One attempt at the episodes that are worked on together."""
     pause_s_max: Annotated[float, Field(ge=0.1, le=3_600)] = 60.0
     """Between attempts while a model or a shard is away, at most."""
+    clear_rows_max: Annotated[int, Field(ge=1, le=1_000)] = 400
+    """Rows that ClearGroup deletes in one write, at most; a shard that takes fewer at once gets fewer."""
 
 
 class CrossEncoderSection(Section):

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 from drivers.deadline import Deadline
 from drivers.errors import GraphgateError, WriteTooHeavy
-from drivers.graph_model import Kind
 from drivers.write_plan import OpRecord
 from gateway.embedding.port import Embedder
 from gateway.ingest.extraction import Extraction
@@ -26,6 +25,7 @@ from gateway.ingest.pipeline.reading import Reading
 from gateway.ingest.pipeline.unit_plan import UnitPlan, UnitPlanner
 from gateway.ingest.pipeline.unit_result import EpisodeResult, UnitResult, episode_results
 from gateway.ingest.pipeline.write_room import WriteRoom
+from gateway.ingest.pipeline.written_before import each_once, written_before
 from gateway.ingest.prompts.material import Budget
 from gateway.ingest.queue.status import EpisodeState
 from gateway.llm.port import LanguageModel
@@ -132,7 +132,7 @@ class UnitRun:
             if view.operation.content_hash != content_hash:
                 raise RequestIdReused(op_id)
             return await self._applied_before(jobs, view.operation, reads)
-        waiting, jobs = len(jobs), _each_once(jobs)
+        waiting, jobs = len(jobs), each_once(jobs)
         room = WriteRoom(await self._weight_max(group_id, deadline), self._dimension)
         jobs = jobs[: room.first_long(jobs)]
         refusal = await asyncio.to_thread(room.refusal, jobs[0])
@@ -172,14 +172,9 @@ class UnitRun:
     async def _applied_before(
         self, jobs: Sequence[EpisodeJob], operation: OpRecord, reads: GroupReads
     ) -> UnitResult:
-        """Of a unit whose worker ended after the write. What it found is not known any more; an episode that
-        was left out then has no row, or an older one that it is to replace."""
-        tried = _each_once(jobs)
-        rows = await reads.rows(Kind.EPISODE, [job.episode_uuid for job in tried])
-        written = {uuid for uuid, row in rows.items() if row.version >= operation.version}
-        results = [EpisodeResult(again=len(jobs) > 1 and job.episode_uuid not in written) for job in tried]
-        results += [EpisodeResult(again=True)] * (len(jobs) - len(tried))
-        return UnitResult(tuple(results), operation.version, 0.0, 0.0, 0.0, len(tried))
+        """Of a unit whose worker ended after the write. What it found is not known any more."""
+        results = [EpisodeResult(again=not one) for one in await written_before(jobs, operation, reads)]
+        return UnitResult(tuple(results), operation.version, 0.0, 0.0, 0.0, len(each_once(jobs)))
 
     async def _weight_max(self, group_id: str, deadline: Deadline) -> int:
         """Of one write of the group, 0: no bound."""
@@ -256,16 +251,6 @@ class UnitRun:
                 writing_ms += _ms_since(begun)
             return _Written(plan, extractions, receipt.version, resolution_ms, writing_ms)
         raise WriteContended(reads.group_id, PLANS_MAX)
-
-
-def _each_once(jobs: Sequence[EpisodeJob]) -> Sequence[EpisodeJob]:
-    """The first ones, up to one whose episode is among those before it."""
-    seen: set[str] = set()
-    for at, job in enumerate(jobs):
-        if job.episode_uuid in seen:
-            return jobs[:at]
-        seen.add(job.episode_uuid)
-    return jobs
 
 
 def _ms_since(started: float) -> float:

@@ -7,7 +7,7 @@ KEYS and ARGV are listed at each; `prefix` ends in a colon. Keys of single episo
 STATUS_FIELDS = ("uuid", "state", "accepted", "updated", "attempts", "details")
 """Of an episode, in the order in which ACCEPT answers them."""
 
-_READY = """
+READY = """
 local function ready(stream, group, group_id)
   local turn = redis.call('XADD', stream, '*', 'group', group_id)
   redis.call('HSET', group, 'turn', turn)
@@ -45,7 +45,7 @@ end
 """
 
 ACCEPT = (
-    _READY
+    READY
     + _ROOM
     + f"local fields = {{{', '.join(repr(name) for name in STATUS_FIELDS)}}}"
     + """
@@ -124,7 +124,7 @@ return 1
 """
 
 STAGE = (
-    _READY
+    READY
     + """
 -- KEYS: op; ARGV: prefix, group_id, op_id, state, now_us
 local state = redis.call('HGET', KEYS[1], 'state')
@@ -135,7 +135,7 @@ return 1
 """
 )
 
-_UNLISTED = """
+UNLISTED = """
 local function unlisted(prefix, listed)
   local group_id, op_id = string.match(listed, '^%d+/([^/]+)/(.*)$')
   redis.call('ZREM', prefix .. 'failures', listed)
@@ -147,72 +147,86 @@ local function unlisted(prefix, listed)
 end
 """
 
+ENDED = (
+    UNLISTED
+    + """
+-- `to`: waiting, group, depth, bytes, failures, group_failures, kept_ms, failed_kept_ms
+local function ended(prefix, group_id, to, entry, op_id, state, details, now_us)
+  local op = prefix .. 'op:' .. group_id .. '/' .. op_id
+  local left = redis.call('XRANGE', to.waiting, entry, entry)[1]
+  if left then
+    local size = tonumber(left[2][4] or '0')
+    redis.call('XDEL', to.waiting, entry)
+    redis.call('DECR', to.depth)
+    redis.call('DECRBY', to.bytes, size)
+    redis.call('HINCRBY', to.group, 'bytes', 0 - size)
+  end
+  local uuid = redis.call('HGET', op, 'uuid')
+  if not uuid and state == 'FAILED' then
+    -- An episode whose record was lost is listed all the same.
+    uuid = ''
+    redis.call('HSET', op, 'uuid', uuid)
+  end
+  if uuid then
+    local kept = to.kept_ms
+    redis.call('HSET', op, 'state', state, 'details', details, 'updated', now_us)
+    if state == 'FAILED' then
+      kept = to.failed_kept_ms
+      local listed = string.format('%016d', tonumber(now_us)) .. '/' .. group_id .. '/' .. op_id
+      redis.call('HSET', op, 'listed', listed)
+      redis.call('ZADD', to.failures, 0, listed)
+      redis.call('ZADD', to.group_failures, 0, listed)
+      redis.call('PEXPIRE', to.group_failures, kept)
+      local size = redis.call('HSTRLEN', op, 'payload')
+      redis.call('HSET', prefix .. 'failures_sizes', listed, size)
+      redis.call('INCRBY', prefix .. 'failures_bytes', size)
+    else
+      redis.call('HDEL', op, 'payload')
+    end
+    redis.call('PEXPIRE', op, kept)
+    redis.call('PEXPIRE', prefix .. 'uuid:' .. group_id .. '/' .. uuid, kept)
+  end
+  told(prefix, group_id, op_id)
+end
+local function unlist_oldest(prefix, failures, kept_ms, failures_max, bytes_max)
+  local function too_many()
+    local count = redis.call('ZCARD', failures)
+    if count > tonumber(failures_max) then return true end
+    return count > 1 and tonumber(redis.call('GET', prefix .. 'failures_bytes') or '0') > tonumber(bytes_max)
+  end
+  while too_many() do
+    local listed = redis.call('ZRANGE', failures, 0, 0)[1]
+    local group_id, op_id = unlisted(prefix, listed)
+    local op = prefix .. 'op:' .. group_id .. '/' .. op_id
+    if redis.call('HGET', op, 'listed') == listed then
+      redis.call('HDEL', op, 'payload', 'listed')
+      if redis.call('PTTL', op) > tonumber(kept_ms) then redis.call('PEXPIRE', op, kept_ms) end
+      local uuid = prefix .. 'uuid:' .. group_id .. '/' .. redis.call('HGET', op, 'uuid')
+      if redis.call('GET', uuid) == op_id and redis.call('PTTL', uuid) > tonumber(kept_ms) then
+        redis.call('PEXPIRE', uuid, kept_ms)
+      end
+    end
+    redis.call('INCR', prefix .. 'failures_dropped')
+  end
+end
+"""
+)
+
 FINISH = (
-    _READY
-    + _UNLISTED
+    READY
+    + ENDED
     + """
 -- The results of a unit's members; members without one wait for another turn, before all others.
 -- KEYS: group, waiting, ready, depth, failures, group_failures, bytes
 -- ARGV: prefix, group_id, entry, token, workers, now_us, kept_ms, failed_kept_ms, failures_max, cap,
 --   failures_bytes_max, then for each: entry in waiting, op_id, state, details
 if redis.call('HGET', KEYS[1], 'token') ~= ARGV[4] then return 0 end
+local to = {waiting = KEYS[2], group = KEYS[1], depth = KEYS[4], bytes = KEYS[7], failures = KEYS[5],
+  group_failures = KEYS[6], kept_ms = ARGV[7], failed_kept_ms = ARGV[8]}
 for i = 12, #ARGV, 4 do
-  local op_id = ARGV[i + 1]
-  local op = ARGV[1] .. 'op:' .. ARGV[2] .. '/' .. op_id
-  local left = redis.call('XRANGE', KEYS[2], ARGV[i], ARGV[i])[1]
-  if left then
-    local size = tonumber(left[2][4] or '0')
-    redis.call('XDEL', KEYS[2], ARGV[i])
-    redis.call('DECR', KEYS[4])
-    redis.call('DECRBY', KEYS[7], size)
-    redis.call('HINCRBY', KEYS[1], 'bytes', 0 - size)
-  end
-  local uuid = redis.call('HGET', op, 'uuid')
-  if not uuid and ARGV[i + 2] == 'FAILED' then
-    -- An episode whose record was lost is listed all the same.
-    uuid = ''
-    redis.call('HSET', op, 'uuid', uuid)
-  end
-  if uuid then
-    local kept = ARGV[7]
-    redis.call('HSET', op, 'state', ARGV[i + 2], 'details', ARGV[i + 3], 'updated', ARGV[6])
-    if ARGV[i + 2] == 'FAILED' then
-      kept = ARGV[8]
-      local listed = string.format('%016d', tonumber(ARGV[6])) .. '/' .. ARGV[2] .. '/' .. op_id
-      redis.call('HSET', op, 'listed', listed)
-      redis.call('ZADD', KEYS[5], 0, listed)
-      redis.call('ZADD', KEYS[6], 0, listed)
-      redis.call('PEXPIRE', KEYS[6], kept)
-      local size = redis.call('HSTRLEN', op, 'payload')
-      redis.call('HSET', ARGV[1] .. 'failures_sizes', listed, size)
-      redis.call('INCRBY', ARGV[1] .. 'failures_bytes', size)
-    else
-      redis.call('HDEL', op, 'payload')
-    end
-    redis.call('PEXPIRE', op, kept)
-    redis.call('PEXPIRE', ARGV[1] .. 'uuid:' .. ARGV[2] .. '/' .. uuid, kept)
-  end
-  told(ARGV[1], ARGV[2], op_id)
+  ended(ARGV[1], ARGV[2], to, ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[6])
 end
-local function too_many()
-  local count = redis.call('ZCARD', KEYS[5])
-  if count > tonumber(ARGV[9]) then return true end
-  return count > 1 and tonumber(redis.call('GET', ARGV[1] .. 'failures_bytes') or '0') > tonumber(ARGV[11])
-end
-while too_many() do
-  local listed = redis.call('ZRANGE', KEYS[5], 0, 0)[1]
-  local group_id, op_id = unlisted(ARGV[1], listed)
-  local op = ARGV[1] .. 'op:' .. group_id .. '/' .. op_id
-  if redis.call('HGET', op, 'listed') == listed then
-    redis.call('HDEL', op, 'payload', 'listed')
-    if redis.call('PTTL', op) > tonumber(ARGV[7]) then redis.call('PEXPIRE', op, ARGV[7]) end
-    local uuid = ARGV[1] .. 'uuid:' .. group_id .. '/' .. redis.call('HGET', op, 'uuid')
-    if redis.call('GET', uuid) == op_id and redis.call('PTTL', uuid) > tonumber(ARGV[7]) then
-      redis.call('PEXPIRE', uuid, ARGV[7])
-    end
-  end
-  redis.call('INCR', ARGV[1] .. 'failures_dropped')
-end
+unlist_oldest(ARGV[1], KEYS[5], ARGV[7], ARGV[9], ARGV[11])
 redis.call('HDEL', KEYS[1], 'unit', 'tries', 'token', 'pauses')
 if ARGV[10] == '' then redis.call('HDEL', KEYS[1], 'cap')
 else redis.call('HSET', KEYS[1], 'cap', ARGV[10]) end
@@ -225,7 +239,7 @@ return 1
 )
 
 RELEASE = (
-    _READY
+    READY
     + """
 -- The unit is tried again: as it is after a pause, or (cap) in smaller units at once.
 -- KEYS: group, waiting, ready, later
@@ -259,7 +273,7 @@ return 1
 )
 
 RETURN = (
-    _READY
+    READY
     + """
 -- A turn that was taken and is no unit yet goes to another worker. KEYS: group, ready
 -- ARGV: group_id, entry, workers
@@ -272,7 +286,7 @@ return 1
 )
 
 WAKE = (
-    _READY
+    READY
     + """
 -- Groups whose pause is over. KEYS: later, ready of each partition; ARGV: prefix, groups_max of one
 local now, woken = now_ms(), 0
@@ -290,9 +304,9 @@ return woken
 )
 
 REPLAY = (
-    _READY
+    READY
     + _ROOM
-    + _UNLISTED
+    + UNLISTED
     + """
 -- KEYS: op, waiting, group, ready, depth, bytes
 -- ARGV: prefix, group_id, op_id, now_us, group_max, group_bytes_max, all_max, all_bytes_max

@@ -1,6 +1,6 @@
 """How far an episode has come, and what it cost."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -101,3 +101,20 @@ class Status:
 
     def with_error(self, error: Failure) -> "Status":
         return replace(self, details=replace(self.details, error=error))
+
+
+def stored_status(group_id: str, op_id: str, row: Sequence[str | None]) -> Status | None:
+    """Of the values of scripts.STATUS_FIELDS; None: nothing is kept."""
+    uuid, state, accepted, updated, attempts, details = row
+    if uuid is None or state is None:
+        return None
+    return Status(
+        group_id,
+        op_id,
+        uuid,
+        EpisodeState(state),
+        int(accepted or 0),
+        int(updated or 0),
+        int(attempts or 0),
+        Details.decode(details or ""),
+    )

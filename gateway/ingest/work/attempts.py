@@ -11,11 +11,11 @@ import structlog
 from drivers.deadline import Deadline
 from drivers.errors import GraphgateError
 from gateway.ingest.errors import EpisodeUnreadable, IngestBug, QueueUnavailable, WorkerLost
-from gateway.ingest.job import EpisodeJob
 from gateway.ingest.pipeline.unit_result import UnitResult
 from gateway.ingest.pipeline.unit_run import UnitRun
-from gateway.ingest.queue.queue import EpisodeQueue, Result, Unit
+from gateway.ingest.queue.queue import EpisodeQueue
 from gateway.ingest.queue.status import Details, EpisodeState, Failure
+from gateway.ingest.queue.units import Result, Unit
 from gateway.ingest.work import results
 from gateway.ingest.work.batch_size import BatchSize
 from gateway.ingest.work.insisting import insisted
@@ -129,7 +129,7 @@ class Attempts:
                 self._stages.note(unit.turn.group_id, one.op_id, state)
 
         # Of the members as they were taken: a record that was lost later changes no op id.
-        return await self._units.run(jobs, unit.op_id, _content_hash(unit, jobs), told, deadline)
+        return await self._units.run(jobs, unit.op_id, unit.content_hash(jobs), told, deadline)
 
     async def _saved(
         self, unit: Unit, present: Unit, error: GraphgateError, decided: Ruling
@@ -142,7 +142,7 @@ class Attempts:
             try:
                 jobs = [one.job() for one in present.members]
                 deadline = Deadline.after(self._settings.unit_s_max)
-                content_hash = _content_hash(unit, jobs)
+                content_hash = unit.content_hash(jobs)
                 result = await self._units.applied(jobs, unit.op_id, content_hash, deadline)
                 if result is not None:
                     return result
@@ -210,10 +210,6 @@ class Attempts:
 
     def _soon(self) -> Deadline:
         return Deadline.after(self._queue.settings.call_timeout_s)
-
-
-def _content_hash(unit: Unit, jobs: list[EpisodeJob]) -> str:
-    return jobs[0].content_hash if len(unit.members) == 1 else unit.op_id
 
 
 def _usage(error: GraphgateError) -> Usage:

@@ -10,7 +10,8 @@ import structlog
 
 from drivers.deadline import Deadline
 from gateway.ingest.errors import QueueUnavailable
-from gateway.ingest.queue.queue import EpisodeQueue, Turn, Unit
+from gateway.ingest.queue.queue import EpisodeQueue
+from gateway.ingest.queue.units import Turn, Unit
 from gateway.writes.writer import wall_clock_us
 
 log = structlog.get_logger("graphgate.ingest")

@@ -2,8 +2,8 @@
 
 from gateway.ingest.errors import EpisodeLost
 from gateway.ingest.pipeline.unit_result import EpisodeResult, UnitResult
-from gateway.ingest.queue.queue import Member, Result
 from gateway.ingest.queue.status import Details, EpisodeState, Failure, Latencies
+from gateway.ingest.queue.units import Member, Result
 
 
 def ended(member: Member, episode: EpisodeResult, unit: UnitResult, begun_us: int, unit_size: int) -> Result:

@@ -12,7 +12,9 @@ import structlog
 from drivers.deadline import Deadline
 from gateway.ingest.errors import QueueUnavailable
 from gateway.ingest.pipeline.unit_run import UnitRun
-from gateway.ingest.queue.queue import EpisodeQueue, QueueLoad, Turn
+from gateway.ingest.queue.lookups import QueueLoad
+from gateway.ingest.queue.queue import EpisodeQueue
+from gateway.ingest.queue.units import Turn
 from gateway.ingest.work.attempts import Attempts, WorkerCounts
 from gateway.ingest.work.insisting import RECONNECT, insisted
 from gateway.ingest.work.leases import Leases

@@ -13,11 +13,13 @@ from gateway.ingest.errors import QueueFull, QueueUnavailable
 from gateway.ingest.intake import Intake
 from gateway.ingest.job import EpisodeJob
 from gateway.ingest.pipeline.removal import Removal
-from gateway.ingest.queue import queue as queue_module
+from gateway.ingest.queue import acceptance as acceptance_module
+from gateway.ingest.queue.acceptance import Acceptance
 from gateway.ingest.queue.changes import EpisodeChanges
-from gateway.ingest.queue.queue import Acceptance, EpisodeQueue, Result
+from gateway.ingest.queue.queue import EpisodeQueue
 from gateway.ingest.queue.settings import QueueSettings
 from gateway.ingest.queue.status import Details, EpisodeState, Status
+from gateway.ingest.queue.units import Result
 from gateway.writes.writer import unsettled_op_id, wall_clock_us
 from tests.engines import RedisServer
 from tests.fault_proxy import FaultProxy, Strike, proxy_to
@@ -50,7 +52,7 @@ async def queue(proxy: FaultProxy) -> AsyncIterator[EpisodeQueue]:
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two jobs a round trip."""
-    monkeypatch.setattr(queue_module, "CALLS_PER_ROUND_TRIP_MAX", 2)
+    monkeypatch.setattr(acceptance_module, "CALLS_PER_ROUND_TRIP_MAX", 2)
 
 
 async def offered(queue: EpisodeQueue, jobs: Sequence[EpisodeJob]) -> Sequence[Acceptance]:

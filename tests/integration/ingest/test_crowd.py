@@ -12,7 +12,7 @@ import pytest
 from gateway.bench.model_server.knowledge import KnownText
 from gateway.bench.model_server.server import ModelServer, ServerOptions
 from gateway.embedded.fleet import EmbeddedFleet
-from gateway.ingest.queue.queue import partition_of
+from gateway.ingest.queue.store import partition_of
 from gateway.settings.service import IngestSection
 from gateway.worker_process import WorkerProcess
 from graphgate.v1 import ingest_service_pb2 as pb

@@ -13,9 +13,11 @@ from drivers.deadline import Deadline
 from drivers.graph_model import EpisodeSource, Timestamp
 from gateway.ingest.errors import EpisodeUnknown, QueueFull
 from gateway.ingest.job import EpisodeJob
-from gateway.ingest.queue.queue import EpisodeQueue, QueueLoad, Result, Turn, Unit
+from gateway.ingest.queue.lookups import QueueLoad
+from gateway.ingest.queue.queue import EpisodeQueue
 from gateway.ingest.queue.settings import QueueSettings
 from gateway.ingest.queue.status import Details, EpisodeState, Failure, Status
+from gateway.ingest.queue.units import Result, Turn, Unit
 from gateway.ingest.types import CustomType, ExtractionTypes, FieldType, TypeField
 from gateway.writes.errors import RequestIdReused
 from gateway.writes.writer import wall_clock_us

@@ -372,6 +372,38 @@ class RemoveEpisodeResponse(_message.Message):
     request_id: str
     def __init__(self, deleted: _Optional[_Iterable[_Union[_graph_service_pb2.DeletedCount, _Mapping]]] = ..., facts_kept: _Optional[int] = ..., facts_reopened: _Optional[int] = ..., version: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
 
+class ClearGroupRequest(_message.Message):
+    __slots__ = ("group_id", "request_id", "up_to_version", "discard_waiting")
+    GROUP_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    UP_TO_VERSION_FIELD_NUMBER: _ClassVar[int]
+    DISCARD_WAITING_FIELD_NUMBER: _ClassVar[int]
+    group_id: str
+    request_id: str
+    up_to_version: int
+    discard_waiting: bool
+    def __init__(self, group_id: _Optional[str] = ..., request_id: _Optional[str] = ..., up_to_version: _Optional[int] = ..., discard_waiting: _Optional[bool] = ...) -> None: ...
+
+class ClearGroupResponse(_message.Message):
+    __slots__ = ("group_id", "up_to_version", "done", "deleted", "episodes_discarded", "episodes_running", "version", "request_id")
+    GROUP_ID_FIELD_NUMBER: _ClassVar[int]
+    UP_TO_VERSION_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    DELETED_FIELD_NUMBER: _ClassVar[int]
+    EPISODES_DISCARDED_FIELD_NUMBER: _ClassVar[int]
+    EPISODES_RUNNING_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    group_id: str
+    up_to_version: int
+    done: bool
+    deleted: _containers.RepeatedCompositeFieldContainer[_graph_service_pb2.DeletedCount]
+    episodes_discarded: int
+    episodes_running: int
+    version: int
+    request_id: str
+    def __init__(self, group_id: _Optional[str] = ..., up_to_version: _Optional[int] = ..., done: _Optional[bool] = ..., deleted: _Optional[_Iterable[_Union[_graph_service_pb2.DeletedCount, _Mapping]]] = ..., episodes_discarded: _Optional[int] = ..., episodes_running: _Optional[int] = ..., version: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
+
 class ListFailuresRequest(_message.Message):
     __slots__ = ("group_id", "page_size", "page_token")
     GROUP_ID_FIELD_NUMBER: _ClassVar[int]

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class IngestServiceStub:
-    """Adds episodes to a group and removes them.
+    """Adds episodes to a group and removes them, one or all.
     """
 
     def __init__(self, channel):
@@ -65,6 +65,11 @@ class IngestServiceStub:
                 request_serializer=graphgate_dot_v1_dot_ingest__service__pb2.RemoveEpisodeRequest.SerializeToString,
                 response_deserializer=graphgate_dot_v1_dot_ingest__service__pb2.RemoveEpisodeResponse.FromString,
                 _registered_method=True)
+        self.ClearGroup = channel.unary_unary(
+                '/graphgate.v1.IngestService/ClearGroup',
+                request_serializer=graphgate_dot_v1_dot_ingest__service__pb2.ClearGroupRequest.SerializeToString,
+                response_deserializer=graphgate_dot_v1_dot_ingest__service__pb2.ClearGroupResponse.FromString,
+                _registered_method=True)
         self.ListFailures = channel.unary_unary(
                 '/graphgate.v1.IngestService/ListFailures',
                 request_serializer=graphgate_dot_v1_dot_ingest__service__pb2.ListFailuresRequest.SerializeToString,
@@ -78,7 +83,7 @@ class IngestServiceStub:
 
 
 class IngestServiceServicer:
-    """Adds episodes to a group and removes them.
+    """Adds episodes to a group and removes them, one or all.
     """
 
     def AddEpisode(self, request, context):
@@ -143,6 +148,21 @@ class IngestServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ClearGroup(self, request, context):
+        """Removes everything from a group: rows of all kinds up to a version, with the edges that hang on them, as many
+        writes of at most 400 rows (ingest.clear_rows_max), one after the other. The group itself stays: its place, its
+        version, which goes on, and its embedding models. Works until all of it is gone or its deadline is near, then
+        answers with `done` unset: send the same request with the answer's up_to_version until it is set. Others may
+        write, move or clear the group meanwhile; readers see it in part. An episode that was accepted before the call is
+        never applied after an answer with `done`, unless it is replayed. Errors: NOT_FOUND for an unknown group;
+        FAILED_PRECONDITION with the reason EPISODES_WAITING while accepted episodes of the group have not ended, unless
+        they are to be discarded; ALREADY_EXISTS for a request_id of another write; UNAVAILABLE while the queue of
+        episodes does not answer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListFailures(self, request, context):
         """Episodes that could not become a graph, oldest failure first.
         """
@@ -190,6 +210,11 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     request_deserializer=graphgate_dot_v1_dot_ingest__service__pb2.RemoveEpisodeRequest.FromString,
                     response_serializer=graphgate_dot_v1_dot_ingest__service__pb2.RemoveEpisodeResponse.SerializeToString,
             ),
+            'ClearGroup': grpc.unary_unary_rpc_method_handler(
+                    servicer.ClearGroup,
+                    request_deserializer=graphgate_dot_v1_dot_ingest__service__pb2.ClearGroupRequest.FromString,
+                    response_serializer=graphgate_dot_v1_dot_ingest__service__pb2.ClearGroupResponse.SerializeToString,
+            ),
             'ListFailures': grpc.unary_unary_rpc_method_handler(
                     servicer.ListFailures,
                     request_deserializer=graphgate_dot_v1_dot_ingest__service__pb2.ListFailuresRequest.FromString,
@@ -209,7 +234,7 @@ def add_IngestServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class IngestService:
-    """Adds episodes to a group and removes them.
+    """Adds episodes to a group and removes them, one or all.
     """
 
     @staticmethod
@@ -364,6 +389,33 @@ class IngestService:
             '/graphgate.v1.IngestService/RemoveEpisode',
             graphgate_dot_v1_dot_ingest__service__pb2.RemoveEpisodeRequest.SerializeToString,
             graphgate_dot_v1_dot_ingest__service__pb2.RemoveEpisodeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClearGroup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/graphgate.v1.IngestService/ClearGroup',
+            graphgate_dot_v1_dot_ingest__service__pb2.ClearGroupRequest.SerializeToString,
+            graphgate_dot_v1_dot_ingest__service__pb2.ClearGroupResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -32,7 +32,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class IngestServiceStub:
-    """Adds episodes to a group and removes them."""
+    """Adds episodes to a group and removes them, one or all."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -76,6 +76,17 @@ class IngestServiceStub:
     are. Errors: NOT_FOUND for an unknown episode; FAILED_PRECONDITION for one that still is in the queue;
     INVALID_ARGUMENT when more rows go with it than one write may have.
     """
+    ClearGroup: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.ClearGroupRequest, _ingest_service_pb2.ClearGroupResponse]
+    """Removes everything from a group: rows of all kinds up to a version, with the edges that hang on them, as many
+    writes of at most 400 rows (ingest.clear_rows_max), one after the other. The group itself stays: its place, its
+    version, which goes on, and its embedding models. Works until all of it is gone or its deadline is near, then
+    answers with `done` unset: send the same request with the answer's up_to_version until it is set. Others may
+    write, move or clear the group meanwhile; readers see it in part. An episode that was accepted before the call is
+    never applied after an answer with `done`, unless it is replayed. Errors: NOT_FOUND for an unknown group;
+    FAILED_PRECONDITION with the reason EPISODES_WAITING while accepted episodes of the group have not ended, unless
+    they are to be discarded; ALREADY_EXISTS for a request_id of another write; UNAVAILABLE while the queue of
+    episodes does not answer.
+    """
     ListFailures: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.ListFailuresRequest, _ingest_service_pb2.ListFailuresResponse]
     """Episodes that could not become a graph, oldest failure first."""
     ReplayFailures: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.ReplayFailuresRequest, _ingest_service_pb2.ReplayFailuresResponse]
@@ -83,7 +94,7 @@ class IngestServiceStub:
 
 @_typing.type_check_only
 class IngestServiceAsyncStub(IngestServiceStub):
-    """Adds episodes to a group and removes them."""
+    """Adds episodes to a group and removes them, one or all."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     AddEpisode: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.AddEpisodeRequest, _ingest_service_pb2.AddEpisodeResponse]  # type: ignore[assignment]
@@ -124,13 +135,24 @@ class IngestServiceAsyncStub(IngestServiceStub):
     are. Errors: NOT_FOUND for an unknown episode; FAILED_PRECONDITION for one that still is in the queue;
     INVALID_ARGUMENT when more rows go with it than one write may have.
     """
+    ClearGroup: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.ClearGroupRequest, _ingest_service_pb2.ClearGroupResponse]  # type: ignore[assignment]
+    """Removes everything from a group: rows of all kinds up to a version, with the edges that hang on them, as many
+    writes of at most 400 rows (ingest.clear_rows_max), one after the other. The group itself stays: its place, its
+    version, which goes on, and its embedding models. Works until all of it is gone or its deadline is near, then
+    answers with `done` unset: send the same request with the answer's up_to_version until it is set. Others may
+    write, move or clear the group meanwhile; readers see it in part. An episode that was accepted before the call is
+    never applied after an answer with `done`, unless it is replayed. Errors: NOT_FOUND for an unknown group;
+    FAILED_PRECONDITION with the reason EPISODES_WAITING while accepted episodes of the group have not ended, unless
+    they are to be discarded; ALREADY_EXISTS for a request_id of another write; UNAVAILABLE while the queue of
+    episodes does not answer.
+    """
     ListFailures: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.ListFailuresRequest, _ingest_service_pb2.ListFailuresResponse]  # type: ignore[assignment]
     """Episodes that could not become a graph, oldest failure first."""
     ReplayFailures: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.ReplayFailuresRequest, _ingest_service_pb2.ReplayFailuresResponse]  # type: ignore[assignment]
     """Puts failed episodes back into their groups' queues, at the end. Those that are no failures are left out."""
 
 class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Adds episodes to a group and removes them."""
+    """Adds episodes to a group and removes them, one or all."""
 
     @_abc_1.abstractmethod
     def AddEpisode(
@@ -204,6 +226,23 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         without it. One atomic write, safe to retry with the same request_id. Summaries that it changed stay as they
         are. Errors: NOT_FOUND for an unknown episode; FAILED_PRECONDITION for one that still is in the queue;
         INVALID_ARGUMENT when more rows go with it than one write may have.
+        """
+
+    @_abc_1.abstractmethod
+    def ClearGroup(
+        self,
+        request: _ingest_service_pb2.ClearGroupRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ingest_service_pb2.ClearGroupResponse, _abc.Awaitable[_ingest_service_pb2.ClearGroupResponse]]:
+        """Removes everything from a group: rows of all kinds up to a version, with the edges that hang on them, as many
+        writes of at most 400 rows (ingest.clear_rows_max), one after the other. The group itself stays: its place, its
+        version, which goes on, and its embedding models. Works until all of it is gone or its deadline is near, then
+        answers with `done` unset: send the same request with the answer's up_to_version until it is set. Others may
+        write, move or clear the group meanwhile; readers see it in part. An episode that was accepted before the call is
+        never applied after an answer with `done`, unless it is replayed. Errors: NOT_FOUND for an unknown group;
+        FAILED_PRECONDITION with the reason EPISODES_WAITING while accepted episodes of the group have not ended, unless
+        they are to be discarded; ALREADY_EXISTS for a request_id of another write; UNAVAILABLE while the queue of
+        episodes does not answer.
         """
 
     @_abc_1.abstractmethod

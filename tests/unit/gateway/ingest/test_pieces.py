@@ -14,7 +14,7 @@ from gateway.ingest.errors import QueueUnavailable, WorkerLost
 from gateway.ingest.pipeline import triple
 from gateway.ingest.pipeline.entities import entity_uuid
 from gateway.ingest.pipeline.summaries import Growing
-from gateway.ingest.queue.queue import partition_of
+from gateway.ingest.queue.store import partition_of
 from gateway.ingest.work.batch_size import EPISODES_MAX, READ_AHEAD_TIMES, BatchSize
 from gateway.ingest.work.outcome import Fate, overran, ruling
 from gateway.llm.errors import (

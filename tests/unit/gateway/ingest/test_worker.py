@@ -11,8 +11,9 @@ from drivers.graph_model import EpisodeSource
 from gateway.ingest.job import EpisodeJob
 from gateway.ingest.pipeline.unit_result import EpisodeResult, UnitResult
 from gateway.ingest.pipeline.unit_run import Told, UnitRun
-from gateway.ingest.queue.queue import EpisodeQueue, Member, Result, Turn, Unit
+from gateway.ingest.queue.queue import EpisodeQueue
 from gateway.ingest.queue.status import Details, EpisodeState
+from gateway.ingest.queue.units import Member, Result, Turn, Unit
 from gateway.ingest.work.settings import WorkerSettings
 from gateway.ingest.work.worker import Worker
 from gateway.llm.errors import ModelTimeout
