@@ -12,6 +12,10 @@ ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = ("gateway", "shard_router", "drivers")
 
 
+_ELSEWHERE = "graphiti_side"
+"""Programs for graphiti-core's environment: here they cannot be imported."""
+
+
 def made_classes() -> dict[type[BaseException], set[str]]:
     """By class: the modules that make one, by `X(..)` or `raise X`."""
     made: dict[type[BaseException], set[str]] = defaultdict(set)
@@ -29,7 +33,7 @@ def made_classes() -> dict[type[BaseException], set[str]]:
 def _modules() -> Iterator[tuple[str, Path]]:
     for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
-            if path.name != "__main__.py":
+            if path.name != "__main__.py" and path.parent.name != _ELSEWHERE:
                 parts = path.relative_to(ROOT).with_suffix("").parts
                 yield ".".join(part for part in parts if part != "__init__"), path
 
