@@ -29,7 +29,8 @@ result is recorded. The members of a unit are stored before it is begun: a unit 
 same one, so that its write has the same op id and happens once. Whoever clears a group withdraws what no unit
 has, and seizes a unit that was given back: the group pauses meanwhile, and its token is the seizer's.
 
-Scripts make some keys from the prefix: a Redis Cluster must hold them in one slot, give the prefix a hash tag there, e.g. "{graphgate}".
+Scripts make some keys from the prefix: a Redis Cluster must hold them in one slot, give the prefix a hash
+tag there, e.g. "{graphgate}".
 """
 
 from gateway.ingest.queue.acceptance import Acceptances
