@@ -164,6 +164,28 @@ async def test_a_hub_of_newer_edges_goes_in_bounded_writes() -> None:
         assert max(world.driver.sizes[before:]) <= 5
 
 
+async def test_a_hub_that_is_written_meanwhile_keeps_its_newer_edges() -> None:
+    """Between the look at the node and the first write that takes some of its edges."""
+    async with a_world() as world:
+        world.driver.weight_max = 5
+        bound = await world.write(entity("hub"), entity("leaf"))
+        for number in range(10):
+            await world.write(entity("leaf"), fact(f"f-{number}", "hub", "leaf"))
+        applied = 0
+
+        async def others() -> None:
+            nonlocal applied
+            applied += 1
+            if applied == 2:
+                await world.write(entity("hub"))
+
+        # First the node with all its edges is too heavy, then come some edges.
+        world.driver.before = others
+        cleared = await world.clearing(100).clear(GROUP, bound, soon())
+        assert (cleared.done, cleared.deleted) == (True, {})
+        assert len(world.group().rows) == 12
+
+
 async def test_what_is_written_meanwhile_stays_and_the_rest_goes() -> None:
     """Before each of its writes another writer makes a row and takes over an old one."""
     async with a_world() as world:
