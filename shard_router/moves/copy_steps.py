@@ -200,6 +200,8 @@ class CopySteps:
         built = Indexing.BUILT
         if kinds:
             session.journal.enter(MovePhase.INDEXING)
+            # At once: what follows may take minutes, and nothing is written meanwhile.
+            await session.journal.try_to_write()
             builder = SlotBuilder(session.target, self._settings, self._clock)
             built = await builder.build(source, kinds, target.applied, self._is_stopped)
             if built is Indexing.BUILT:

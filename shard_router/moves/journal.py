@@ -50,10 +50,14 @@ class Journal:
     async def write_soon(self) -> None:
         """Writes the record if that was not done for persist_s. A failure is the next one's to repair."""
         if self._clock.monotonic_s() - self._written_s >= self._settings.persist_s:
-            try:
-                await self.write()
-            except CatalogUnavailable as error:
-                _LOG.info("move %s: its record was not written: %s", self.record.move_id, error)
+            await self.try_to_write()
+
+    async def try_to_write(self) -> None:
+        """A failure is the next one's to repair."""
+        try:
+            await self.write()
+        except CatalogUnavailable as error:
+            _LOG.info("move %s: its record was not written: %s", self.record.move_id, error)
 
     async def write(self) -> None:
         """Raises CatalogUnavailable."""

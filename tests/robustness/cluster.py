@@ -17,6 +17,8 @@ GATEWAYS = 3
 POOL_GRAPHS = 4
 SHARDS_TIMEOUT_S = 120.0
 """For every gateway to reach every shard: a Neo4j that has just started compiles slowly."""
+_SLOT_ROWS_MIN = 1_000
+"""On both engines, so that the groups of traffic/bulk.py have vector slots wherever they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +105,13 @@ async def running_cluster(
                 embedder="none",
                 cache_dir=directory / "cache",
                 pool_graphs=POOL_GRAPHS,
-                # Every phase of a move is on record, so that kills can be aimed at it.
-                settings={"GRAPHGATE_MOVES__RECORD_INTERVAL_S": "0", **own},
+                settings={
+                    # Every phase of a move is on record, so that kills can be aimed at it.
+                    "GRAPHGATE_MOVES__RECORD_INTERVAL_S": "0",
+                    "GRAPHGATE_VECTOR_SLOTS__FALKORDB_ROWS_MIN": str(_SLOT_ROWS_MIN),
+                    "GRAPHGATE_VECTOR_SLOTS__NEO4J_ROWS_MIN": str(_SLOT_ROWS_MIN),
+                    **own,
+                },
             )
             for number, own in enumerate(gateways)
         }

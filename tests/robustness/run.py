@@ -200,7 +200,10 @@ class _Run:
                 (group.group_id for group in self._board.groups),
                 partial(settle_moves, desk, calls),
             )
-        return MovesResult(desk.seen(), tuple(desk.kills), dict(desk.refused), len(desk.forgotten), copies)
+        kills = tuple(
+            AimedKill(shot.role, shot.part, shot.phase, clock.at_s(shot.struck_us)) for shot in desk.shots
+        )
+        return MovesResult(desk.seen(), kills, dict(desk.refused), len(desk.forgotten), copies)
 
 
 def stays_of(

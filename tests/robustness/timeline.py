@@ -71,7 +71,7 @@ class AimedKill:
     """COORDINATOR, SOURCE, TARGET or CATALOG."""
     part: str
     phase: str
-    """Of the move, as it was last seen before; of a coordinator as its record stayed."""
+    """Of the move: as its record was then if a look afterwards told, else as it was last seen before."""
     at_s: float
 
 

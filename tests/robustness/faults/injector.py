@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -82,19 +83,22 @@ class Injector:
             and self._clock.now_s() < self._until_s - QUIET_END_S
         )
 
-    def strike(self, part: str, down_s: float) -> None:
-        """SIGKILL at once, and a restart after `down_s`; only if `may_strike`."""
+    def strike(self, part: str, down_s: float) -> asyncio.Future[int]:
+        """SIGKILL at once, and a restart after `down_s`; only if `may_strike`. The future is done
+        with the wall time of the SIGKILL, in microseconds."""
         assert self._strikes is not None, "the run is over"
         fault = Fault(self._clock.now_s(), part, Cause.KILL, down_s)
-        self._strikes.create_task(self._inject(fault, aimed=True))
+        struck_us = asyncio.get_running_loop().create_future()
+        self._strikes.create_task(self._inject(fault, struck_us))
+        return struck_us
 
-    async def _inject(self, fault: Fault, *, aimed: bool = False) -> None:
+    async def _inject(self, fault: Fault, struck_us: asyncio.Future[int] | None = None) -> None:
         is_gateway = fault.part in self._cluster.gateways
         async with self._busy[fault.part], self._gateways if is_gateway else nullcontext():
             if self._clock.now_s() < self._until_s:
-                await self._act(fault, aimed)
+                await self._act(fault, struck_us)
 
-    async def _act(self, fault: Fault, aimed: bool) -> None:
+    async def _act(self, fault: Fault, struck_us: asyncio.Future[int] | None) -> None:
         from_s = self._clock.now_s()
         if fault.cause is Cause.PAUSE:
             self._cluster.pause(fault.part)
@@ -103,12 +107,14 @@ class Injector:
             finally:
                 self._cluster.go_on(fault.part)
         else:
+            if struck_us is not None:
+                struck_us.set_result(time.time_ns() // 1_000)
             await self._cluster.kill(fault.part)
             await asyncio.sleep(fault.lasts_s)
             if fault.cause is Cause.ROLLBACK:
                 await asyncio.to_thread(self._roll_back, fault.copies_back)
             await self._cluster.start(fault.part)
-        outage = Outage(fault.part, fault.cause, from_s, self._clock.now_s(), aimed)
+        outage = Outage(fault.part, fault.cause, from_s, self._clock.now_s(), struck_us is not None)
         self._rests_until[fault.part] = outage.to_s + rest_s(fault.part, self._slow_rest_s)
         self.outages.append(outage)
         self._on_outage(outage)

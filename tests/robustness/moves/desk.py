@@ -8,7 +8,7 @@ from graphgate.v1 import move_pb2
 from tests.robustness.model.moves import ENDED_WITHOUT, MoveSeen
 from tests.robustness.moves.calls import phase_of
 from tests.robustness.moves.plan import CANCELLING, PHASES, MovePlan, Place
-from tests.robustness.timeline import AimedKill
+from tests.robustness.moves.shot import Shot
 from tests.robustness.traffic.board import Board, GroupBook
 
 _BULK_SHARE = 0.5
@@ -42,7 +42,7 @@ class MoveDesk:
     """Groups that are large from the start."""
     moves: dict[str, MoveBook] = field(default_factory=dict[str, MoveBook])
     """By move_id."""
-    kills: list[AimedKill] = field(default_factory=list[AimedKill])
+    shots: list[Shot] = field(default_factory=list[Shot])
     begun: Counter[str] = field(default_factory=Counter[str])
     """Moves by pair."""
     refused: Counter[str] = field(default_factory=Counter[str])
@@ -66,6 +66,8 @@ class MoveDesk:
     def see(self, progress: move_pb2.MoveProgress) -> MoveBook:
         book = self.moves.setdefault(progress.move_id, MoveBook(progress))
         book.see(progress)
+        for shot in self.shots:
+            shot.see(progress)
         if phase_of(progress) in ("COMMITTED", "REVERSIBLE", "CLEANING", "DONE"):
             self.places[progress.group_id] = Place(progress.target_shard, progress.target_space)
         return book
@@ -76,7 +78,7 @@ class MoveDesk:
         self.moves[move_id].is_forgotten = True
 
     def killed_in(self) -> Counter[str]:
-        return Counter(kill.phase for kill in self.kills)
+        return Counter(shot.phase for shot in self.shots)
 
     def seen(self) -> tuple[MoveSeen, ...]:
         return tuple(_seen(book) for book in self.moves.values())

@@ -13,6 +13,8 @@ from tests.robustness.moves.calls import MoveCalls, phase_of
 from tests.robustness.moves.desk import MoveDesk
 from tests.robustness.moves.plan import (
     BEFORE_COMMIT,
+    LEAD_S_MAX,
+    LEADING_TO,
     PHASES,
     ROLES,
     Aim,
@@ -25,7 +27,8 @@ from tests.robustness.moves.plan import (
     plan_move,
     target_of,
 )
-from tests.robustness.timeline import AimedKill, Clock
+from tests.robustness.moves.shot import Shot
+from tests.robustness.timeline import Clock
 
 AIMING_S = 0.004
 """Between two looks at a move that something is to happen to in a phase of it."""
@@ -60,7 +63,8 @@ class Mover:
         group_id, target = await self._pick()
         if target is None:
             return
-        plan = plan_move(target, self._desk.killed_in(), self._rng, aims=True)
+        has_slots = group_id in self._desk.bulk
+        plan = plan_move(target, self._desk.killed_in(), self._rng, aims=True, has_slots=has_slots)
         self._desk.busy.add(group_id)
         try:
             reply = await self._calls.begin(
@@ -109,15 +113,15 @@ class Mover:
         course = plan.course
         while True:
             self._desk.see(progress)
-            phase = phase_of(progress)
-            if aim is not None and phase == aim.phase:
+            phase, struck = phase_of(progress), False
+            if aim is not None and phase in (aim.phase, *LEADING_TO.get(aim.phase, ())):
+                if phase != aim.phase:
+                    await asyncio.sleep(self._rng.uniform(0, LEAD_S_MAX))
                 # Not twice: where nothing can be killed now, the phase has been missed.
-                if await self._strike(aim, progress):
-                    aim = None
-                else:
-                    aim = later_aim(aim, phase, plan.reverse_window_s, self._desk.killed_in(), self._rng)
+                struck = await self._strike(aim, progress)
+                aim = None if struck else self._later_aim(aim, aim.phase, plan)
             elif aim is not None and is_over(aim.phase, phase):
-                aim = later_aim(aim, phase, plan.reverse_window_s, self._desk.killed_in(), self._rng)
+                aim = self._later_aim(aim, phase, plan)
             if course is Course.CANCEL and not cancelled and _reached(plan.cancel_in, phase):
                 cancelled = await self._calls.cancel(progress.move_id)
             if phase == "REVERSIBLE" and course is Course.FINISH and aim is None:
@@ -132,7 +136,8 @@ class Mover:
             now_s = self._clock.now_s()
             if phase in END_PHASES or now_s > min(until_s, gives_up_s):
                 return
-            waits = aim is not None or (course is Course.CANCEL and not cancelled)
+            # Also right after a kill: the record tells in which phase it was.
+            waits = struck or aim is not None or (course is Course.CANCEL and not cancelled)
             await asyncio.sleep(AIMING_S if waits else FOLLOWING_S)
             reply = await self._calls.get(progress.move_id)
             if reply.refusal:
@@ -153,17 +158,14 @@ class Mover:
         role, part = next(strikable, (aim.role, None))
         if part is None:
             return False
-        at_s = self._clock.now_s()
-        self._injector.strike(part, self._rng.uniform(0, _DOWN_S_MAX))
-        phase = phase_of(progress)
-        if role == "COORDINATOR":
-            # Nobody else goes on with the move until its lease has ended.
-            after = (await self._calls.get(progress.move_id)).answer
-            if after is not None and after.coordinator == progress.coordinator:
-                self._desk.see(after)
-                phase = phase_of(after)
-        self._desk.kills.append(AimedKill(role, part, phase, at_s))
+        struck_us = await self._injector.strike(part, self._rng.uniform(0, _DOWN_S_MAX))
+        recorded_us = progress.updated_at.ToMicroseconds()
+        shot = Shot(progress.move_id, role, part, struck_us, phase_of(progress), recorded_us)
+        self._desk.shots.append(shot)
         return True
+
+    def _later_aim(self, aim: Aim, now: str, plan: MovePlan) -> Aim | None:
+        return later_aim(aim, now, plan.phases, self._desk.killed_in(), self._rng)
 
     def _part(self, role: str, progress: move_pb2.MoveProgress) -> str | None:
         match role:

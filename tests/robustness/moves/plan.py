@@ -28,6 +28,14 @@ CANCELLING = "CANCELLING"
 AIMS = (*PHASES[:-1], CANCELLING)
 """Phases in which something is killed."""
 BEFORE_COMMIT = PHASES[: PHASES.index("COMMITTED")]
+LEADING_TO = {"COMMITTED": ("FREEZING", "READY")}
+"""What comes before a phase that is over when a look has told of it: from there on the kill is let go blindly,
+within LEAD_S_MAX."""
+LEAD_S_MAX = 0.1
+SELDOM = ("INDEXING", "COMMITTED")
+"""Phases that few moves have, or that few kills hit."""
+_SELDOM_FIRST = 0.5
+"""Share of the aims that are at one of them as long as nothing was killed in it."""
 
 ROLES = {"COORDINATOR": 5, "SOURCE": 2, "TARGET": 2, "CATALOG": 1}
 AIMED = 0.6
@@ -70,6 +78,8 @@ class MovePlan:
     course: Course
     cancel_in: str
     """Phase from which on the move is cancelled; of the course CANCEL only."""
+    phases: tuple[str, ...]
+    """That it can have and that can be aimed at, but for CANCELLING; in their order."""
     aim: Aim | None
 
 
@@ -94,30 +104,45 @@ def target_of(pair: str, place: Place, shards: Sequence[str], rng: Random) -> tu
     return rng.choice(others), space
 
 
-def plan_move(target: tuple[str, str], killed_in: Mapping[str, int], rng: Random, *, aims: bool) -> MovePlan:
-    """`killed_in`: kills so far by phase; phases that have had few come first."""
+def plan_move(
+    target: tuple[str, str],
+    killed_in: Mapping[str, int],
+    rng: Random,
+    *,
+    aims: bool,
+    has_slots: bool = False,
+) -> MovePlan:
+    """`killed_in`: kills so far by phase; phases that have had few come first. `has_slots`: the group is
+    large enough for vector slots, which Neo4j fills before the commit."""
     course = rng.choices(list(_COURSES), list(_COURSES.values()))[0]
     window_s = rng.choice(_WINDOWS_S) if course is Course.TO_THE_END else LONG_WINDOW_S
+    indexes = has_slots and engine_of(target[0]) == "neo4j"
+    phases = tuple(phase for phase in PHASES[:-1] if _can_have(phase, window_s, indexes=indexes))
     aim: Aim | None = None
     if aims and rng.random() < AIMED:
-        phases = [CANCELLING] if course is Course.CANCEL else _phases(window_s)
-        phase = least_killed(phases, killed_in, rng)
+        phase = CANCELLING if course is Course.CANCEL else least_killed(phases, killed_in, rng)
         aim = Aim(rng.choices(list(ROLES), list(ROLES.values()))[0], phase)
     cancel_in = rng.choice(BEFORE_COMMIT) if course is Course.CANCEL else ""
-    return MovePlan(*target, window_s, course, cancel_in, aim)
+    return MovePlan(*target, window_s, course, cancel_in, phases, aim)
 
 
 def least_killed(phases: Sequence[str], killed_in: Mapping[str, int], rng: Random) -> str:
-    """One of the two phases with the fewest kills. At least one phase is given."""
+    """One of SELDOM as long as that has had none, or one of the two phases with the fewest kills. At least
+    one phase is given."""
+    unmet = [phase for phase in phases if phase in SELDOM and not killed_in.get(phase)]
+    if unmet and rng.random() < _SELDOM_FIRST:
+        return rng.choice(unmet)
     shuffled = rng.sample(phases, len(phases))
     return rng.choice(sorted(shuffled, key=lambda phase: killed_in.get(phase, 0))[:2])
 
 
-def later_aim(aim: Aim, now: str, window_s: float, killed_in: Mapping[str, int], rng: Random) -> Aim | None:
-    """In place of one whose phase is over; None: no phase is left."""
+def later_aim(
+    aim: Aim, now: str, phases: Sequence[str], killed_in: Mapping[str, int], rng: Random
+) -> Aim | None:
+    """In place of one whose phase is over; None: none of `phases` is left."""
     if now not in PHASES:
         return None
-    left = [phase for phase in _phases(window_s) if PHASES.index(phase) > PHASES.index(now)]
+    left = [phase for phase in phases if PHASES.index(phase) > PHASES.index(now)]
     return Aim(aim.role, least_killed(left, killed_in, rng)) if left else None
 
 
@@ -128,5 +153,12 @@ def is_over(phase: str, now: str) -> bool:
     return now not in PHASES or PHASES.index(now) > PHASES.index(phase)
 
 
-def _phases(window_s: float) -> list[str]:
-    return [phase for phase in PHASES[:-1] if window_s or phase != "REVERSIBLE"]
+def _can_have(phase: str, window_s: float, *, indexes: bool) -> bool:
+    match phase:
+        case "INDEXING":
+            return indexes
+        case "COMMITTED" | "REVERSIBLE":
+            # By the beginning of its window a move tells until when it was COMMITTED.
+            return window_s > 0
+        case _:
+            return True

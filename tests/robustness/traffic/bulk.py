@@ -10,7 +10,8 @@ from tests.robustness.traffic.caller import Caller
 from tests.robustness.traffic.requests import send_write
 
 BULK_ENTITIES = 1_600
-"""From 1,500 on a group gets vector indexes of its own on Neo4j, which its move waits for."""
+"""Enough for vector slots with the gateways of tests/robustness/cluster.py, also after many deletions: a move
+to Neo4j fills them before its commit, FalkorDB while the traffic runs."""
 BULK_FACTS = 300
 _BATCH = 100
 _WRITE_S_MAX = 60.0

@@ -19,6 +19,7 @@ from tests.robustness.moves.plan import (
     BEFORE_COMMIT,
     CANCELLING,
     PHASES,
+    SELDOM,
     Aim,
     Course,
     Place,
@@ -30,6 +31,7 @@ from tests.robustness.moves.plan import (
     target_of,
 )
 from tests.robustness.moves.settling import settle_moves
+from tests.robustness.moves.shot import Shot
 from tests.robustness.run import stays_of
 from tests.robustness.timeline import Clock
 from tests.robustness.traffic.board import Board
@@ -103,7 +105,9 @@ def test_a_plan_can_be_carried_out(seed: int):
     if plan.aim is not None:
         assert plan.aim.phase in AIMS
         assert (plan.aim.phase == CANCELLING) is (plan.course is Course.CANCEL)
-        assert plan.reverse_window_s or plan.aim.phase != "REVERSIBLE"
+        assert plan.aim.phase in (*plan.phases, CANCELLING)
+    assert {"COMMITTED", "REVERSIBLE"}.isdisjoint(plan.phases) is (plan.reverse_window_s == 0)
+    assert "INDEXING" not in plan.phases, "the group is too small for slots"
     if plan.course in (Course.REVERSE, Course.FINISH):
         assert plan.reverse_window_s > 10
     assert plan_move(("neo4j-0", ""), {}, Random(seed), aims=False).aim is None
@@ -113,21 +117,57 @@ def test_every_phase_has_its_turn():
     """Aims go where the fewest kills were, so that none is forgotten."""
     rng, killed = Random(7), Counter[str]()
     for _ in range(300):
-        aim = plan_move(("neo4j-0", ""), killed, rng, aims=True).aim
+        aim = plan_move(("neo4j-0", ""), killed, rng, aims=True, has_slots=True).aim
         if aim is not None:
             killed[aim.phase] += 1
     assert set(killed) == set(AIMS)
     assert min(killed.values()) * 4 >= max(killed.values())
+    for phases in (AIMS, ("TAKEN", "COMMITTED")):
+        drawn = Counter(least_killed(phases, {}, rng) for _ in range(200))
+        assert sum(drawn[phase] for phase in SELDOM) > 80, "until they were met"
     assert least_killed(["TAKEN", "READY", "DONE"], {"DONE": 1}, rng) in ("TAKEN", "READY")
 
 
 @given(seed=st.integers(0, 2**32), phase=st.sampled_from(PHASES[:-1]), now=st.sampled_from(PHASES))
 def test_a_missed_aim_goes_to_a_later_phase(seed: int, phase: str, now: str):
     """As long as there is one."""
-    again = later_aim(Aim("SOURCE", phase), now, 1.0, {}, Random(seed))
+    again = later_aim(Aim("SOURCE", phase), now, PHASES[:-1], {}, Random(seed))
     assert (again is None) is (now in ("CLEANING", "DONE"))
     assert again is None or PHASES.index(again.phase) > PHASES.index(now)
     assert is_over(phase, now) is (PHASES.index(now) > PHASES.index(phase))
+
+
+def _look(phase: str, updated_us: int, committed_us: int = 0) -> move_pb2.MoveProgress:
+    look = move_pb2.MoveProgress(move_id="m", phase=f"MOVE_PHASE_{phase}")
+    look.updated_at.FromMicroseconds(updated_us)
+    if committed_us:
+        look.committed_at.FromMicroseconds(committed_us)
+    return look
+
+
+@pytest.mark.parametrize(
+    ("looks", "phase"),
+    [
+        ([], "FREEZING"),
+        ([_look("READY", 90)], "READY"),
+        ([_look("COMMITTED", 95, 90)], "COMMITTED"),
+        ([_look("READY", 90), _look("COMMITTED", 140, 95)], "COMMITTED"),
+        ([_look("REVERSIBLE", 110, 90)], "COMMITTED"),
+        ([_look("COMMITTED", 130, 110)], "FREEZING"),
+        ([_look("READY", 90), _look("REVERSIBLE", 130, 110)], "READY"),
+        ([_look("REVERSIBLE", 95, 90), _look("REVERSIBLE", 150, 90)], "REVERSIBLE"),
+        ([_look("CLEANING", 130, 90)], "FREEZING"),
+        ([_look("COPYING", 20)], "FREEZING"),
+    ],
+)
+def test_a_kill_counts_for_the_phase_that_it_met(looks: list[move_pb2.MoveProgress], phase: str):
+    """Not for the one that it was aimed at: what was recorded before it tells, and a commit that was seen
+    before it with an end that was recorded after it. An older copy of the catalog tells nothing."""
+    shot = Shot("m", "TARGET", "neo4j-0", struck_us=100, phase="FREEZING", recorded_us=50)
+    for look in looks:
+        shot.see(look)
+    shot.see(move_pb2.MoveProgress(move_id="another", phase=COPYING))
+    assert shot.phase == phase
 
 
 def test_moves_end():

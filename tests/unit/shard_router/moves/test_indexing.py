@@ -1,5 +1,6 @@
 """Vector slots of a group that arrives: a move waits for them, and not for ever."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 
@@ -15,6 +16,7 @@ from shard_router.moves.record import MovePhase, MoveRecord, MoveRequest
 from shard_router.slot_policy import SlotPolicy
 from tests.contract.rows import entity, random_vector
 from tests.contract.tenant import Tenant
+from tests.eventually import eventually
 from tests.unit.shard_router.faulty_driver import FaultyDriver
 from tests.unit.shard_router.fleet_of import configured, marker, running, soon
 from tests.unit.shard_router.moves.memory_store import MemoryMoveStore
@@ -22,7 +24,7 @@ from tests.unit.shard_router.moves.test_moves import QUICK, Gateway
 
 ROWS = 20
 SLOTS = SlotPolicy(rows_min={Engine.FALKORDB: ROWS, Engine.NEO4J: ROWS}, slots_max=3)
-INDEXED = replace(QUICK, indexes_first=True, slots=SLOTS)
+INDEXED = replace(QUICK, indexes_first=True, slots=SLOTS, persist_s=60.0)
 
 
 @dataclass(slots=True)
@@ -84,6 +86,18 @@ async def test_the_slots_are_complete_before_the_commit(world: World) -> None:
     assert 0 < record.indexed_us <= record.committed_us
     (slot,) = await target.list_slots(soon())
     assert slot.caught_up
+
+
+async def test_the_record_says_so_while_slots_are_filled(world: World) -> None:
+    """Also when it was written just before: a large group's take minutes."""
+    store, held = world.gateway.store, asyncio.Event()
+    for driver in world.gateway.drivers.values():
+        driver.held["fill_slot"] = held
+    moving = asyncio.create_task(world.move())
+    await eventually(lambda: MovePhase.INDEXING in {record.phase for record in store.records.values()})
+    held.set()
+    record, _ = await moving
+    assert record.indexed_us
 
 
 async def test_a_slot_that_is_dropped_is_filled_again(world: World) -> None:
