@@ -29,8 +29,8 @@ AIMS = (*PHASES[:-1], CANCELLING)
 """Phases in which something is killed."""
 BEFORE_COMMIT = PHASES[: PHASES.index("COMMITTED")]
 LEADING_TO = {"COMMITTED": ("FREEZING", "READY")}
-"""What comes before a phase that is over when a look has told of it: from there on the kill is let go blindly,
-within LEAD_S_MAX."""
+"""What comes before a phase that is over when a look has told of it: from there on the kill is let go
+blindly, within LEAD_S_MAX."""
 LEAD_S_MAX = 0.1
 SELDOM = ("INDEXING", "COMMITTED")
 """Phases that few moves have, or that few kills hit."""
