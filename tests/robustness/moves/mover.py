@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from random import Random
 
 from gateway.embedded import CATALOG_ID
@@ -90,7 +90,8 @@ class Mover:
             pairs_of(self._desk.shards), key=lambda pair: (self._desk.begun[pair], self._rng.random())
         )
         for pair in pairs:
-            for group_id, place in places.items():
+            for group_id in self._in_order(places, pair):
+                place = places[group_id]
                 if group_id in self._desk.busy or place is None:
                     continue
                 target = target_of(pair, place, self._desk.shards, self._rng)
@@ -98,6 +99,11 @@ class Mover:
                     self._desk.begun[pair] += 1
                     return group_id, target
         return "", None
+
+    def _in_order(self, group_ids: Iterable[str], pair: str) -> list[str]:
+        """Large ones first where their move would build indexes and nothing was killed in that phase yet."""
+        prefers = pair.endswith("->neo4j") and not self._desk.killed_in()["INDEXING"]
+        return sorted(group_ids, key=lambda group_id: prefers and group_id not in self._desk.bulk)
 
     async def _place(self, group_id: str) -> Place | None:
         known = self._desk.places.get(group_id)

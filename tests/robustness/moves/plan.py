@@ -32,10 +32,9 @@ LEADING_TO = {"COMMITTED": ("FREEZING", "READY")}
 """What comes before a phase that is over when a look has told of it: from there on the kill is let go
 blindly, within LEAD_S_MAX."""
 LEAD_S_MAX = 0.1
-SELDOM = ("INDEXING", "COMMITTED")
-"""Phases that few moves have, or that few kills hit."""
-_SELDOM_FIRST = 0.5
-"""Share of the aims that are at one of them as long as nothing was killed in it."""
+SELDOM = {"INDEXING": 1.0, "COMMITTED": 0.5}
+"""Phases that few moves have, or that few kills hit, with their share of the aims of moves that have them, as
+long as nothing was killed in them."""
 
 ROLES = {"COORDINATOR": 5, "SOURCE": 2, "TARGET": 2, "CATALOG": 1}
 AIMED = 0.6
@@ -127,11 +126,11 @@ def plan_move(
 
 
 def least_killed(phases: Sequence[str], killed_in: Mapping[str, int], rng: Random) -> str:
-    """One of SELDOM as long as that has had none, or one of the two phases with the fewest kills. At least
-    one phase is given."""
-    unmet = [phase for phase in phases if phase in SELDOM and not killed_in.get(phase)]
-    if unmet and rng.random() < _SELDOM_FIRST:
-        return rng.choice(unmet)
+    """One of SELDOM while that has had none, or one of the two phases with the fewest kills. At least one
+    phase is given."""
+    for phase, share in SELDOM.items():
+        if phase in phases and not killed_in.get(phase) and rng.random() < share:
+            return phase
     shuffled = rng.sample(phases, len(phases))
     return rng.choice(sorted(shuffled, key=lambda phase: killed_in.get(phase, 0))[:2])
 
