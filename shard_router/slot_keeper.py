@@ -19,6 +19,7 @@ from drivers.graph_model import TEXT_KINDS, Kind
 from drivers.vector_slots import BACKLOG_ROWS_MAX, SlotProgress, VectorSlot
 from shard_router.clock import Clock, SystemClock
 from shard_router.fan_out import ShardCall
+from shard_router.fill_pace import FillPace
 from shard_router.shard_map import ShardInfo
 from shard_router.slot_policy import SlotPolicy, SlotStep, is_large, next_step
 
@@ -29,8 +30,6 @@ type SlotKey = tuple[str, Kind]
 
 ROUND_S = 5.0
 """Between two looks at the slots of a shard, at most; a group that turns out to be large has one at once."""
-DUTY = 0.5
-"""Share of the time in which a slot is being filled: the shard's callers have the rest."""
 CALL_S_MAX = 30.0
 CREATE_S_MAX = 120.0
 NOTED_MAX = 1_000
@@ -216,11 +215,12 @@ class SlotKeeper:
             shard_id, lambda driver: driver.slot_backlog(slot, BACKLOG_ROWS_MAX, _soon())
         )
         rows = await self._call(shard_id, _fill_rows)
+        pace = FillPace()
         for start in range(0, len(backlog.uuids), rows):
             part = backlog.uuids[start : start + rows]
             began_s = self._clock.monotonic_s()
             await self._call(shard_id, partial(_fill_part, slot, part))
-            await self._clock.sleep((self._clock.monotonic_s() - began_s) * (1 - DUTY) / DUTY)
+            await self._clock.sleep(pace.pause_s(len(part), self._clock.monotonic_s() - began_s))
         reached = await self._progress(shard_id, slot)
         if reached != slot.progress:
             # Two that began together would go on side by side to the end, each with all of the work.

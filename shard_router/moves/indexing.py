@@ -12,9 +12,10 @@ from drivers.moving import arriving_specs
 from drivers.reads import ListCursor, ListQuery
 from drivers.vector_slots import SlotBacklog, SlotProgress, VectorSlot
 from shard_router.clock import Clock
+from shard_router.fill_pace import FillPace
 from shard_router.moves.settings import MoveSettings
 from shard_router.moves.side import Side
-from shard_router.slot_keeper import CREATE_S_MAX, DUTY
+from shard_router.slot_keeper import CREATE_S_MAX
 from shard_router.slot_policy import is_large
 
 _LOG = logging.getLogger(__name__)
@@ -99,6 +100,7 @@ class SlotBuilder:
             lambda driver, deadline: driver.create_slot(wanted, deadline), writes=True, seconds=CREATE_S_MAX
         )
         step = await self._target.call(_fill_rows)
+        pace = FillPace()
         after: ListCursor | None = None
         while True:
             query = ListQuery(wanted.kind, ROWS_PER_LIST, after=after)
@@ -109,7 +111,7 @@ class SlotBuilder:
             for start in range(0, len(uuids), step):
                 if is_stopped():
                     return Indexing.STOPPED
-                await self._fill(slot, uuids[start : start + step])
+                await self._fill(slot, uuids[start : start + step], pace)
             if len(uuids) < ROWS_PER_LIST:
                 break
             after = ListCursor(uuids[-1])
@@ -119,10 +121,10 @@ class SlotBuilder:
         )
         return Indexing.LEFT_OUT if advanced is None else Indexing.BUILT
 
-    async def _fill(self, slot: VectorSlot, uuids: Sequence[str]) -> None:
+    async def _fill(self, slot: VectorSlot, uuids: Sequence[str], pace: FillPace) -> None:
         began_s = self._clock.monotonic_s()
         await self._target.call(lambda driver, deadline: driver.fill_slot(slot, uuids, deadline), writes=True)
-        await self._clock.sleep((self._clock.monotonic_s() - began_s) * (1 - DUTY) / DUTY)
+        await self._clock.sleep(pace.pause_s(len(uuids), self._clock.monotonic_s() - began_s))
 
 
 async def _fill_rows(driver: ShardDriver, deadline: Deadline) -> int:

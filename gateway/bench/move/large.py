@@ -26,6 +26,7 @@ from graphgate.v1 import move_pb2
 from graphgate.v1 import search_service_pb2 as pb
 
 INDEXES_S_MAX = 600.0
+_INDEXED_LOOK_S = 2.0
 _SETTLE_S = 1.0
 """The load runs on after a move, so that the calls that met its end are measured."""
 
@@ -190,7 +191,8 @@ class LargeGroup:
             while await self._is_large():
                 if _by_index(await self._semantic()):
                     return
-                await asyncio.sleep(LOOK_S)
+                # Until then each of these scans the group, and the fill waits for it.
+                await asyncio.sleep(_INDEXED_LOOK_S)
 
 
 def _by_index(answer: pb.SearchResponse) -> bool:

@@ -1,0 +1,24 @@
+"""How long a slot's filling pauses between parts."""
+
+import pytest
+
+from shard_router.fill_pace import SHARE, FillPace
+
+
+def test_it_takes_its_share_of_the_time() -> None:
+    """Parts of the same cost alternate with pauses so that the work is that share of the whole."""
+    pace = FillPace()
+    work_s = pause_s = 0.0
+    for _ in range(50):
+        work_s += 0.02
+        pause_s += pace.pause_s(20, 0.02)
+    assert work_s / (work_s + pause_s) == pytest.approx(SHARE)
+
+
+def test_what_it_waited_for_others_is_no_work() -> None:
+    """A part that stood behind a long scan is followed by the pause of a quick one, and a short part by a
+    short pause."""
+    pace = FillPace()
+    usual_s = pace.pause_s(20, 0.02)
+    assert pace.pause_s(20, 0.5) == usual_s
+    assert pace.pause_s(5, 0.5) == pytest.approx(usual_s / 4)
