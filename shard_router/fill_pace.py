@@ -9,8 +9,8 @@ SHARE = 0.5
 class FillPace:
     """Of one filling, part after part.
 
-    A part waits for the searches that run: that is no work of the shard for it. What a row costs is taken from
-    the quickest part so far.
+    A part waits for the searches that run: that is no work of the shard for it. What a row costs is taken
+    from the quickest part so far.
     """
 
     def __init__(self) -> None:
