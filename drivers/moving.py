@@ -5,6 +5,7 @@ unit on its shard, may be repeated, and is refused (applied False, nothing chang
 its rule in drivers/fence_changes.py wants it.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -101,6 +102,38 @@ class GroupPage:
     """None: that was all."""
     fence: Fence | None
     """Read last."""
+
+
+@dataclass(slots=True)
+class PageAhead:
+    """What one reader knows of the pages to come, from page to page of one copy and never longer: a row that
+    is written meanwhile may be missing, for it comes with a round.
+
+    For engines that have no order of keys to read from: there each page would pass over its whole section.
+    """
+
+    section: Section | None = None
+    start: str = ""
+    """The key behind which it knows them."""
+    keys: Sequence[str] = ()
+    """Ascending."""
+    whole: bool = False
+    """The section has none behind them."""
+
+    def learn(self, section: Section, start: str, keys: Sequence[str], *, whole: bool) -> None:
+        self.section, self.start, self.keys, self.whole = section, start, keys, whole
+
+    def behind(self, section: Section, key: str, keys_max: int) -> Sequence[str] | None:
+        """The next ones; None: not known."""
+        if section != self.section or key < self.start:
+            return None
+        at = bisect_right(self.keys, key)
+        found = self.keys[at : at + keys_max]
+        return found if found or self.whole else None
+
+    def ends_with(self, key: str) -> bool:
+        """Whether the section has nothing behind this one."""
+        return self.whole and (not self.keys or key >= self.keys[-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +235,16 @@ class GroupMoves(Protocol):
         ...
 
     async def read_page(
-        self, ref: GroupRef, cursor: CopyCursor, rows_max: int, deadline: Deadline
+        self,
+        ref: GroupRef,
+        cursor: CopyCursor,
+        rows_max: int,
+        deadline: Deadline,
+        ahead: PageAhead | None = None,
     ) -> GroupPage:
         """The next rows of one section at a time, in the order of their keys; sections without rows are
         passed over. `rows_max` at most PAGE_ROWS_MAX. Not a snapshot of the group: what changes meanwhile is
-        for the rounds to bring."""
+        for the rounds to bring. Who reads many pages gives the same `ahead` with each."""
         ...
 
     async def read_changes(

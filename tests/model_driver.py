@@ -22,7 +22,7 @@ from drivers.fence_codec import encode_root
 from drivers.filters import NO_FILTER, matches
 from drivers.graph_model import OPEN_END, AnyRow, Community, Entity, Episode, Fact, Kind
 from drivers.keyword_cut import cut_to_chars
-from drivers.moving import Changed, CopyCursor, GroupChanges, GroupPage, Intake, Settlement
+from drivers.moving import Changed, CopyCursor, GroupChanges, GroupPage, Intake, PageAhead, Settlement
 from drivers.path_search import shortest_paths
 from drivers.reads import Changes, ListOrder, ListQuery, RowsRead, Tombstone
 from drivers.register_gate import RegisterGate
@@ -461,10 +461,15 @@ class ModelDriver:
         return self._group(ref).fence
 
     async def read_page(
-        self, ref: GroupRef, cursor: CopyCursor, rows_max: int, deadline: Deadline
+        self,
+        ref: GroupRef,
+        cursor: CopyCursor,
+        rows_max: int,
+        deadline: Deadline,
+        ahead: PageAhead | None = None,
     ) -> GroupPage:
         await self._begin("read_page", deadline)
-        return moving.page(self._group(ref), cursor, rows_max)
+        return moving.page(self._group(ref), cursor, rows_max, ahead)
 
     async def read_changes(
         self, ref: GroupRef, after_version: int, rows_max: int, deadline: Deadline

@@ -24,6 +24,7 @@ from drivers.moving import (
     GroupPage,
     Intake,
     Other,
+    PageAhead,
     Settlement,
     after_page,
     check_intake,
@@ -68,9 +69,25 @@ def changed(
 # --- reading a group out --------------------------------------------------------------------------
 
 
-def page(group: GroupState, cursor: CopyCursor, rows_max: int) -> GroupPage:
+KEYS_AHEAD = 5
+
+
+def page(group: GroupState, cursor: CopyCursor, rows_max: int, ahead: PageAhead | None = None) -> GroupPage:
+    if ahead is not None and cursor.after and isinstance(cursor.section, Kind):
+        return _page_by_keys(group, cursor.section, cursor.after, rows_max, ahead)
     found = [_page(group, place, rows_max) for place in sections_from(cursor)]
     return next((part for part in found if part.rows or part.tombstones or part.operations), found[-1])
+
+
+def _page_by_keys(group: GroupState, kind: Kind, after: str, rows_max: int, ahead: PageAhead) -> GroupPage:
+    """With keys as stale as they may be on an engine that reads them ahead."""
+    while (keys := ahead.behind(kind, after, rows_max)) is None:
+        of_kind = sorted(uuid for found, uuid in group.rows if found == kind and uuid > after)
+        ahead.learn(kind, after, of_kind[:KEYS_AHEAD], whole=len(of_kind) < KEYS_AHEAD)
+    rows = tuple(read(group, kind, uuid, True) for uuid in keys if (kind, uuid) in group.rows)
+    ends = not keys or ahead.ends_with(keys[-1])
+    following = after_page(kind, (), rows_max) if ends else CopyCursor(kind, keys[-1])
+    return GroupPage(rows, (), (), following, group.fence)
 
 
 def _page(group: GroupState, cursor: CopyCursor, rows_max: int) -> GroupPage:

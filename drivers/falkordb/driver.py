@@ -11,7 +11,7 @@ from drivers.falkordb.settings import FalkorDBSettings
 from drivers.fence import POOLED, Engine, Fence, GroupRef, ShardMarker
 from drivers.fence_changes import FenceChange, Value
 from drivers.graph_model import Kind
-from drivers.moving import Changed, CopyCursor, GroupChanges, GroupPage, Intake, Settlement
+from drivers.moving import Changed, CopyCursor, GroupChanges, GroupPage, Intake, PageAhead, Settlement
 from drivers.path_search import shortest_paths
 from drivers.reads import Changes, ListQuery, RowsRead
 from drivers.register_gate import RegisterGate
@@ -224,9 +224,15 @@ class FalkorDBDriver:
         return await moving.read_fence(self._client, self.graph_of(ref), ref, deadline)
 
     async def read_page(
-        self, ref: GroupRef, cursor: CopyCursor, rows_max: int, deadline: Deadline
+        self,
+        ref: GroupRef,
+        cursor: CopyCursor,
+        rows_max: int,
+        deadline: Deadline,
+        ahead: PageAhead | None = None,
     ) -> GroupPage:
-        return await moving.read_page(self._client, self.graph_of(ref), ref, cursor, rows_max, deadline)
+        graph = self.graph_of(ref)
+        return await moving.read_page(self._client, graph, ref, cursor, rows_max, deadline, ahead)
 
     async def read_changes(
         self, ref: GroupRef, after_version: int, rows_max: int, deadline: Deadline

@@ -29,6 +29,7 @@ from drivers.moving import (
     GroupPage,
     Intake,
     Other,
+    PageAhead,
     Settlement,
     after_page,
     check_intake,
@@ -41,6 +42,9 @@ from drivers.write_plan import OpRecord
 
 WIPE_ROWS = 200
 """Rows of one query that deletes."""
+KEYS_AHEAD = 20_000
+"""Of a section with several pages. To find the next keys of 50,000 facts takes 0.15 s, in which no write
+begins: not once for each page."""
 
 # --- the fence ------------------------------------------------------------------------------------
 
@@ -95,21 +99,36 @@ def _given(change: FenceChange, given: Mapping[str, Value]) -> Mapping[str, Para
 
 
 async def read_page(
-    client: GraphClient, graph: str, ref: GroupRef, cursor: CopyCursor, rows_max: int, deadline: Deadline
+    client: GraphClient,
+    graph: str,
+    ref: GroupRef,
+    cursor: CopyCursor,
+    rows_max: int,
+    deadline: Deadline,
+    ahead: PageAhead | None,
 ) -> GroupPage:
-    """A page passes over the whole section (0.3 us a row) and reads only its own rows whole."""
+    """Without `ahead` a page passes over its whole section (0.3 us a node, 3 us an edge) and reads only its
+    own rows whole."""
     assert 0 < rows_max <= PAGE_ROWS_MAX, f"a page of {rows_max} rows, at most {PAGE_ROWS_MAX}"
     for place in sections_from(cursor):
-        page = await _page(client, graph, ref, place, rows_max, deadline)
+        page = await _page(client, graph, ref, place, rows_max, deadline, ahead)
         if page.rows or page.tombstones or page.operations or page.next is None:
             return page
     raise AssertionError("the last section has nothing after it")
 
 
 async def _page(
-    client: GraphClient, graph: str, ref: GroupRef, cursor: CopyCursor, rows_max: int, deadline: Deadline
+    client: GraphClient,
+    graph: str,
+    ref: GroupRef,
+    cursor: CopyCursor,
+    rows_max: int,
+    deadline: Deadline,
+    ahead: PageAhead | None,
 ) -> GroupPage:
     match cursor.section:
+        case Kind() as kind if ahead is not None and cursor.after:
+            return await _page_by_keys(client, graph, ref, kind, cursor.after, rows_max, deadline, ahead)
         case Kind() as kind:
             after = ListCursor(cursor.after) if cursor.after else None
             query = ListQuery(kind, rows_max, after=after, with_vectors=kind in TEXT_KINDS)
@@ -127,6 +146,37 @@ async def _page(
     keys = [f"{t.kind}/{t.uuid}" for t in tombstones] + [record.op_id for record in operations]
     following = after_page(cursor.section, keys, rows_max)
     return GroupPage((), tombstones, operations, following, fences(found).get(ref.group_id))
+
+
+async def _page_by_keys(
+    client: GraphClient,
+    graph: str,
+    ref: GroupRef,
+    kind: Kind,
+    after: str,
+    rows_max: int,
+    deadline: Deadline,
+    ahead: PageAhead,
+) -> GroupPage:
+    fence: Fence | None = None
+    while True:
+        keys = ahead.behind(kind, after, rows_max)
+        if keys is None:
+            asked: dict[str, Parameter] = {"group": ref.group_id, "after_uuid": after, "limit": KEYS_AHEAD}
+            found = await client.read(graph, texts.keys_text(kind), asked, deadline, "reading keys ahead")
+            fence = fences(found).get(ref.group_id)
+            learned = [values[0] for tag, values in found if tag == texts.KEY]
+            ahead.learn(kind, after, learned, whole=len(learned) < KEYS_AHEAD)
+            continue
+        if not keys:
+            return GroupPage((), (), (), after_page(kind, (), rows_max), fence)
+        wanted = {ref: keys}
+        fetched = await read.fetch_in_graph(client, graph, wanted, kind, kind in TEXT_KINDS, deadline)
+        rows, after = fetched[ref.group_id].rows, keys[-1]
+        ends = ahead.ends_with(after)
+        if rows or ends:
+            following = after_page(kind, (), rows_max) if ends else CopyCursor(kind, after)
+            return GroupPage(rows, (), (), following, fetched[ref.group_id].fence)
 
 
 async def read_changes(

@@ -40,29 +40,42 @@ async def fetch_rows(
     """One query for each graph, and one more for each further vector slot that its groups use."""
 
     async def of_graph(graph: str, refs: list[GroupRef]) -> dict[str, RowsRead]:
-        found: dict[str, RowsRead] = {}
-        left: dict[str, list[GroupRef]] = {DEFAULT_SLOT: refs}
-        for _ in range(READS_PER_CALL_MAX):
-            again: dict[str, list[GroupRef]] = {}
-            for slot, of_slot in left.items():
-                read = await _fetch(
-                    client, graph, {ref: wanted[ref] for ref in of_slot}, kind, slot, with_vectors, deadline
-                )
-                found |= read
-                for ref in of_slot:
-                    named = _slots(read[ref.group_id].fence)
-                    if with_vectors and named.get(kind, slot) != slot:
-                        again.setdefault(named[kind], []).append(ref)
-            if not again:
-                return found
-            left = again
-        raise SchemaNotReady(client.shard_id, "the vectors of a group")
+        here = {ref: wanted[ref] for ref in refs}
+        return await fetch_in_graph(client, graph, here, kind, with_vectors, deadline)
 
     graphs: dict[str, list[GroupRef]] = {}
     for ref in wanted:
         graphs.setdefault(graph_of(ref, pool_graphs), []).append(ref)
     answers = await over_graphs(client, graphs, of_graph)
     return {group_id: read for answer in answers for group_id, read in answer.items()}
+
+
+async def fetch_in_graph(
+    client: GraphClient,
+    graph: str,
+    wanted: Mapping[GroupRef, Sequence[str]],
+    kind: Kind,
+    with_vectors: bool,
+    deadline: Deadline,
+) -> dict[str, RowsRead]:
+    """Of groups that are all in this graph."""
+    found: dict[str, RowsRead] = {}
+    left: dict[str, list[GroupRef]] = {DEFAULT_SLOT: list(wanted)}
+    for _ in range(READS_PER_CALL_MAX):
+        again: dict[str, list[GroupRef]] = {}
+        for slot, of_slot in left.items():
+            read = await _fetch(
+                client, graph, {ref: wanted[ref] for ref in of_slot}, kind, slot, with_vectors, deadline
+            )
+            found |= read
+            for ref in of_slot:
+                named = _slots(read[ref.group_id].fence)
+                if with_vectors and named.get(kind, slot) != slot:
+                    again.setdefault(named[kind], []).append(ref)
+        if not again:
+            return found
+        left = again
+    raise SchemaNotReady(client.shard_id, "the vectors of a group")
 
 
 async def _fetch(

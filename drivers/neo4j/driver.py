@@ -8,7 +8,7 @@ from drivers.fence import Engine, Fence, GroupRef, ShardMarker
 from drivers.fence_changes import FenceChange, Value
 from drivers.graph_model import Kind
 from drivers.marker_proof import proves
-from drivers.moving import Changed, CopyCursor, GroupChanges, GroupPage, Intake, Settlement
+from drivers.moving import Changed, CopyCursor, GroupChanges, GroupPage, Intake, PageAhead, Settlement
 from drivers.neo4j import slots
 from drivers.neo4j.client import Neo4jClient
 from drivers.neo4j.fences import Fences
@@ -240,7 +240,12 @@ class Neo4jDriver:
         return await self._moving.locked_fence(ref, deadline)
 
     async def read_page(
-        self, ref: GroupRef, cursor: CopyCursor, rows_max: int, deadline: Deadline
+        self,
+        ref: GroupRef,
+        cursor: CopyCursor,
+        rows_max: int,
+        deadline: Deadline,
+        ahead: PageAhead | None = None,
     ) -> GroupPage:
         return await self._moving.read_page(ref, cursor, rows_max, deadline)
 

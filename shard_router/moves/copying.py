@@ -18,7 +18,7 @@ from drivers.graph_model import (
     NextEpisode,
     SagaEpisode,
 )
-from drivers.moving import CURSOR_END, PAGE_ROWS_MAX, CopyCursor, GroupChanges
+from drivers.moving import CURSOR_END, PAGE_ROWS_MAX, CopyCursor, GroupChanges, PageAhead
 from drivers.reads import ROWS_PER_READ_MAX, Tombstone
 from drivers.row_codec import kind_of
 from shard_router.moves.batches import Item, bytes_of, cursor_after, in_order, intake, parts
@@ -83,7 +83,8 @@ class Copier:
         fences of source and target; None: look anew. Raises CopyInconsistentError."""
         start = CopyCursor.of(target.cursor)
         assert start is not None, "the copy is complete"
-        ahead: asyncio.Task[_Load] | None = asyncio.create_task(self._gather(start))
+        pages = PageAhead()
+        ahead: asyncio.Task[_Load] | None = asyncio.create_task(self._gather(start, pages))
         cursor: str = target.cursor
         source: Fence | None = None
         try:
@@ -95,7 +96,7 @@ class Copier:
                 if source.prune_floor > target.applied:
                     return source, None
                 if load.next is not None:
-                    ahead = asyncio.create_task(self._gather(load.next))
+                    ahead = asyncio.create_task(self._gather(load.next, pages))
                 after = await self._load(copying, load, cursor, source.prune_floor, target.applied)
                 if after is None:
                     return source, None
@@ -131,11 +132,11 @@ class Copier:
 
     # --- the copy ---------------------------------------------------------------------------------
 
-    async def _gather(self, cursor: CopyCursor) -> _Load:
+    async def _gather(self, cursor: CopyCursor, pages: PageAhead) -> _Load:
         """About a page, of as many sections as it takes: small groups come in one."""
         items: list[Item] = []
         while True:
-            page = await self._source.page(cursor, self._page_rows - len(items))
+            page = await self._source.page(cursor, self._page_rows - len(items), pages)
             items += [*page.rows, *page.tombstones, *page.operations]
             if page.next is None or 2 * len(items) >= self._page_rows or 2 * bytes_of(items) >= PAGE_BYTES:
                 return _Load(items, page.next, page.fence)

@@ -15,7 +15,7 @@ import orjson
 from drivers.deadline import Deadline
 from drivers.fence import POOLED
 from drivers.graph_model import KINDS
-from drivers.moving import PAGE_ROWS_MAX, SECTIONS, CopyCursor, GroupPage, Section
+from drivers.moving import PAGE_ROWS_MAX, SECTIONS, CopyCursor, GroupPage, PageAhead, Section
 from shard_router.errors import MoveRefused
 from shard_router.moves.batches import Item, cursor_after
 from shard_router.moves.ports import MoveShards
@@ -148,14 +148,15 @@ class Scan:
 
     async def items(self, section: Section) -> AsyncGenerator[Sequence[Item]]:
         cursor: CopyCursor | None = CopyCursor(section)
+        keys = PageAhead()
         while cursor is not None and cursor.section == section:
-            page = await self._page(cursor)
+            page = await self._page(cursor, keys)
             if page is None:
                 return
             yield _contents(page)
             cursor = page.next
 
-    async def _page(self, cursor: CopyCursor) -> GroupPage | None:
+    async def _page(self, cursor: CopyCursor, keys: PageAhead) -> GroupPage | None:
         """None: there is nothing of this section after the cursor."""
         ahead, section = self._ahead, cursor.section
         if ahead is not None and SECTIONS.index(ahead[0]) > SECTIONS.index(section):
@@ -163,7 +164,7 @@ class Scan:
         if ahead is not None and ahead[0] == section and not cursor.after:
             self._ahead = None
             return ahead[1]
-        page = await self.side.page(cursor, PAGE_ROWS_MAX)
+        page = await self.side.page(cursor, PAGE_ROWS_MAX, keys)
         found = _contents(page)
         if found and (there := cursor_after(found[0]).section) != section:
             self._ahead = (there, page)

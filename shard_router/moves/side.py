@@ -7,7 +7,7 @@ from drivers.deadline import Deadline
 from drivers.fence import Engine, Fence
 from drivers.fence_changes import FenceChange, Value
 from drivers.graph_model import AnyRow, Kind
-from drivers.moving import Changed, CopyCursor, GroupChanges, GroupPage, Intake, Settlement
+from drivers.moving import Changed, CopyCursor, GroupChanges, GroupPage, Intake, PageAhead, Settlement
 from shard_router.moves.page_size import PAGE_BYTES, PageSize
 from shard_router.moves.ports import MoveShards
 from shard_router.moves.record import Place
@@ -82,10 +82,12 @@ class Side:
             writes=True,
         )
 
-    async def page(self, cursor: CopyCursor, rows_max: int) -> GroupPage:
-        """As many rows as fit, at most `rows_max`."""
+    async def page(self, cursor: CopyCursor, rows_max: int, ahead: PageAhead) -> GroupPage:
+        """As many rows as fit, at most `rows_max`. `ahead`: of this copy."""
         rows = min(rows_max, self._page_size.rows)
-        page = await self.call(lambda driver, deadline: driver.read_page(self.ref, cursor, rows, deadline))
+        page = await self.call(
+            lambda driver, deadline: driver.read_page(self.ref, cursor, rows, deadline, ahead)
+        )
         self._page_size.note([*page.rows, *page.tombstones, *page.operations])
         return page
 

@@ -11,7 +11,7 @@ import pytest
 from drivers.contract import ShardDriver
 from drivers.fence import POOLED, Engine, Fence, FenceState, GroupRef
 from drivers.graph_model import INT64_MAX, OPEN_END, OPEN_START, AnyRow, Kind, Timestamp
-from drivers.moving import COPY_START, CURSOR_END, SECTIONS, CopyCursor, Other
+from drivers.moving import COPY_START, CURSOR_END, SECTIONS, CopyCursor, GroupPage, Other, PageAhead
 from drivers.row_codec import kind_of
 from drivers.search_reads import ExpandQuery, KeywordQuery, SemanticQuery
 from drivers.write_plan import WriteStatus
@@ -235,6 +235,43 @@ async def test_pages_are_in_order_and_whole(tenant: Tenant) -> None:
         assert all(len(page.rows) + len(page.tombstones) + len(page.operations) <= 1_000 for page in found)
         assert all(page.rows or page.tombstones or page.operations for page in found[:-1])
     assert all(len(page.rows) <= 2 for page in small)
+
+
+@pytest.mark.parametrize("keys_ahead", [2, 3, 20_000])
+async def test_pages_with_keys_read_ahead_are_the_same(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch, keys_ahead: int
+) -> None:
+    """However many keys are known at once, also from the middle on; rows that are deleted after their keys
+    were read are left out and stop nothing."""
+    monkeypatch.setattr("drivers.falkordb.moving.KEYS_AHEAD", keys_ahead)
+    rows = sorted((entity(f"{n}") for n in range(9)), key=lambda row: row.uuid)
+    await tenant.write(*rows)
+    await tenant.write(*(fact(rows[n].uuid, rows[n + 1].uuid, "f") for n in range(8)))
+
+    async def read(cursor: CopyCursor | None, rows_max: int, ahead: PageAhead | None) -> list[GroupPage]:
+        found: list[GroupPage] = []
+        while cursor is not None:
+            found.append(await tenant.driver.read_page(tenant.ref, cursor, rows_max, soon(), ahead))
+            cursor = found[-1].next
+        return found
+
+    def uuids_of(found: list[GroupPage]) -> list[str]:
+        return [row.uuid for page in found for row in page.rows]
+
+    for start in (COPY_START, CopyCursor(Kind.ENTITY, rows[4].uuid), CopyCursor(Kind.FACT, rows[8].uuid)):
+        plain = await read(start, 2, None)
+        by_keys = await read(start, 2, PageAhead())
+        assert uuids_of(by_keys) == uuids_of(plain)
+        assert [len(page.operations) for page in by_keys if page.operations] == [2]
+        assert all(page.fence == plain[-1].fence for page in by_keys)
+    ahead = PageAhead()
+    first = await tenant.driver.read_page(tenant.ref, COPY_START, 2, soon(), ahead)
+    assert first.next is not None
+    second = await tenant.driver.read_page(tenant.ref, first.next, 1, soon(), ahead)
+    await tenant.write(deletions=[(Kind.ENTITY, row.uuid) for row in rows[3:7]])
+    left = await read(second.next, 2, ahead)
+    assert uuids_of(left)[:2] == [row.uuid for row in rows[7:]]
+    assert {kind_of(row) for page in left for row in page.rows} == {Kind.ENTITY, Kind.FACT}
 
 
 async def test_a_page_goes_on_behind_any_key(tenant: Tenant) -> None:

@@ -11,7 +11,7 @@ import pytest
 from drivers.deadline import Deadline
 from drivers.fence import POOLED, Fence, FenceState, GroupRef
 from drivers.graph_model import AnyRow, Entity, Kind, Timestamp, Vector
-from drivers.moving import CopyCursor, GroupPage
+from drivers.moving import CopyCursor, GroupPage, PageAhead
 from drivers.row_codec import kind_of
 from shard_router.errors import MoveRefused
 from shard_router.moves import digest
@@ -153,11 +153,16 @@ async def test_a_driver_may_pass_over_empty_sections(monkeypatch: pytest.MonkeyP
     read_page = ModelDriver.read_page
 
     async def eager(
-        self: ModelDriver, ref: GroupRef, cursor: CopyCursor, rows_max: int, deadline: Deadline
+        self: ModelDriver,
+        ref: GroupRef,
+        cursor: CopyCursor,
+        rows_max: int,
+        deadline: Deadline,
+        ahead: PageAhead | None = None,
     ) -> GroupPage:
-        page = await read_page(self, ref, cursor, rows_max, deadline)
+        page = await read_page(self, ref, cursor, rows_max, deadline, ahead)
         while not (page.rows or page.tombstones or page.operations) and page.next is not None:
-            page = await read_page(self, ref, page.next, rows_max, deadline)
+            page = await read_page(self, ref, page.next, rows_max, deadline, ahead)
         return page
 
     monkeypatch.setattr(ModelDriver, "read_page", eager)
