@@ -108,10 +108,11 @@ class GroupClear:
         if waiting.episodes and not discard_waiting:
             raise EpisodesWaiting(group_id, waiting.episodes)
         discarded, looks = 0, 0
+        # One for all, so that they are listed, and replayed, in the order in which they were accepted,
+        # whichever of them fail first.
+        now_us = wall_clock_us()
         while waiting.episodes:
-            gone = await self._queue.withdraw(
-                group_id, waiting.last, _cleared(group_id), wall_clock_us(), deadline
-            )
+            gone = await self._queue.withdraw(group_id, waiting.last, _cleared(group_id), now_us, deadline)
             discarded += gone.episodes
             if not gone.left:
                 break
@@ -119,7 +120,7 @@ class GroupClear:
                 continue
             unit = await self._queue.seize(group_id, deadline)
             if unit is not None:
-                discarded += await self._end(unit, deadline)
+                discarded += await self._end(unit, now_us, deadline)
                 continue
             looks += 1
             pause_s = _WORKER_PAUSE.pause_s(looks, self._rng)
@@ -128,12 +129,12 @@ class GroupClear:
             await asyncio.sleep(pause_s)
         return _Emptied(discarded)
 
-    async def _end(self, unit: Unit, deadline: Deadline) -> int:
+    async def _end(self, unit: Unit, now_us: int, deadline: Deadline) -> int:
         """Records how a unit has ended that a worker has begun and given back; how many of it were
         discarded."""
         try:
             results = await self._results(unit, deadline)
-            recorded = await self._queue.finish(unit, results, wall_clock_us(), deadline)
+            recorded = await self._queue.finish(unit, results, now_us, deadline)
         except BaseException:
             # Shielded: a call that is cut off keeps the group's episodes waiting until the lease is over.
             soon = Deadline.after(self._queue.settings.call_timeout_s)

@@ -1,0 +1,144 @@
+"""What a clear makes of a group's episodes, over a shard in memory and a queue of the test's own."""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from drivers.deadline import Deadline
+from drivers.graph_model import EpisodeSource
+from gateway.embedding.none_embedder import NoneEmbedder
+from gateway.ingest.group_clear import GroupClear
+from gateway.ingest.job import EpisodeJob
+from gateway.ingest.pipeline.unit_result import UnitResult
+from gateway.ingest.pipeline.unit_run import StageLimits, UnitRun
+from gateway.ingest.queue.queue import EpisodeQueue
+from gateway.ingest.queue.status import Details, EpisodeState
+from gateway.ingest.queue.units import Member, Result, Turn, Unit
+from gateway.ingest.queue.withdrawal import GroupWaiting, Withdrawn
+from gateway.llm.port import NoLanguageModel
+from gateway.writes.clearing import RowClearing
+from gateway.writes.writer import GraphWriter
+from shard_router.router import Router
+from tests.model_driver import ModelDriver
+from tests.model_group import GroupState
+from tests.unit.shard_router.fleet_of import founded, running, soon, unevenly
+
+GROUP = "g"
+
+
+def triple(number: int) -> EpisodeJob:
+    """No model reads it."""
+    return EpisodeJob(
+        group_id=GROUP,
+        op_id=f"op-{number}",
+        content_hash=f"hash-{number}",
+        episode_uuid=f"{number:08d}-0000-4000-8000-000000000000",
+        name="",
+        content=f"Ada{number} | knows | Bob{number}",
+        source=EpisodeSource.FACT_TRIPLE,
+        source_description="",
+        reference_time=1,
+    )
+
+
+def unit_of(*jobs: EpisodeJob) -> Unit:
+    members = tuple(Member(f"{at}-0", job.op_id, job.encode(), 0) for at, job in enumerate(jobs))
+    return Unit(Turn(0, "0-1", GROUP), 1, 1, 0, members)
+
+
+class Queue(EpisodeQueue):
+    """A unit that a worker gave back, and episodes behind it; asks no Redis."""
+
+    def __init__(self, unit: Unit | None, behind: int = 0) -> None:
+        super().__init__("redis://unused")
+        self.unit = unit
+        self.behind = behind
+        self.failed_at: list[int] = []
+        self.ended: dict[str, EpisodeState] = {}
+        self.released = 0
+
+    @property
+    def left(self) -> int:
+        return self.behind + (len(self.unit.members) if self.unit else 0)
+
+    async def group_waiting(self, group_id: str, deadline: Deadline) -> GroupWaiting:
+        return GroupWaiting(self.left, "9-0" if self.left else "")
+
+    async def withdraw(
+        self, group_id: str, until: str, details: Details, now_us: int, deadline: Deadline
+    ) -> Withdrawn:
+        gone, self.behind = min(self.behind, 2), max(0, self.behind - 2)
+        self.failed_at += [now_us] * gone
+        return Withdrawn(gone, self.left)
+
+    async def seize(self, group_id: str, deadline: Deadline) -> Unit | None:
+        return self.unit
+
+    async def finish(
+        self,
+        unit: Unit,
+        results: Sequence[Result],
+        now_us: int,
+        deadline: Deadline,
+        *,
+        cap: int | None = None,
+    ) -> bool:
+        self.unit = None
+        self.ended |= {one.member.op_id: one.state for one in results}
+        self.failed_at += [now_us for one in results if one.state is EpisodeState.FAILED]
+        return True
+
+    async def release(
+        self,
+        unit: Unit,
+        waiting: Mapping[str, Details],
+        pause_s: float,
+        now_us: int,
+        deadline: Deadline,
+        *,
+        cap: int | None = None,
+    ) -> bool:
+        self.released += 1
+        return True
+
+
+class Shard:
+    def __init__(self, driver: ModelDriver, router: Router) -> None:
+        self.driver = driver
+        self.router = router
+        self.writer = GraphWriter(router, NoneEmbedder())
+        self.units = UnitRun(router, self.writer, NoneEmbedder(), NoLanguageModel(), StageLimits())
+
+    @property
+    def group(self) -> GroupState:
+        (found,) = (state for (_, group_id), state in self.driver.groups.items() if group_id == GROUP)
+        return found
+
+    def clear(self, queue: EpisodeQueue) -> GroupClear:
+        return GroupClear(queue, self.router, self.writer, RowClearing(self.router, self.writer))
+
+    async def run(self, unit: Unit) -> UnitResult:
+        def told(state: EpisodeState, episodes: int) -> None: ...
+
+        jobs = [one.job() for one in unit.members]
+        return await self.units.run(jobs, unit.op_id, unit.content_hash(jobs), told, soon())
+
+
+@asynccontextmanager
+async def shard() -> AsyncGenerator[Shard]:
+    (driver,) = founded("a")
+    async with running(unevenly([driver])) as fleet:
+        made = Shard(driver, Router(fleet, None))
+        yield made
+        await made.units.close()
+        await made.router.close()
+
+
+async def test_all_that_is_discarded_fails_at_one_time() -> None:
+    """So that the unit, which fails after what was withdrawn behind it, is replayed before that."""
+    async with shard() as one:
+        await one.run(unit_of(triple(0)))
+        queue = Queue(unit_of(triple(1), triple(2)), behind=5)
+        cleared = await one.clear(queue).begin(GROUP, "clear-1", soon(), discard_waiting=True)
+        assert (cleared.done, cleared.discarded, len(queue.failed_at)) == (True, 7, 7)
+        assert len(set(queue.failed_at)) == 1
+        await queue.close()
