@@ -9,6 +9,7 @@ from drivers.deadline import Deadline
 from drivers.graph_model import Kind
 from gateway.ingest.errors import EpisodeCleared, EpisodeLost, EpisodesWaiting, EpisodeUnreadable
 from gateway.ingest.pipeline.group_reads import GroupReads, GroupView
+from gateway.ingest.pipeline.unit_operation import closed_operation
 from gateway.ingest.pipeline.written_before import written_before
 from gateway.ingest.queue.queue import EpisodeQueue
 from gateway.ingest.queue.status import Details, EpisodeState, Failure
@@ -144,7 +145,7 @@ class GroupClear:
 
     async def _results(self, unit: Unit, deadline: Deadline) -> Sequence[Result]:
         """An episode is applied if an attempt has written it and nobody recorded that: replayed, it would be
-        taken for applied, for good."""
+        taken for applied, for good. What an attempt has sent and had no answer to is refused from now on."""
         group_id = unit.turn.group_id
         present = [one for one in unit.members if one.payload]
         written: dict[str, bool] = {}
@@ -156,7 +157,7 @@ class GroupClear:
             jobs = []
         if jobs:
             reads = GroupReads(self._router, self._scatter, group_id, deadline)
-            operation = (await reads.begin(unit.op_id)).operation
+            operation = await closed_operation(reads, self._writer, unit.op_id, deadline)
             if operation is not None and operation.content_hash == unit.content_hash(jobs):
                 flags = await written_before(jobs, operation, reads)
                 written = {one.op_id: flag for one, flag in zip(present, flags, strict=True)}

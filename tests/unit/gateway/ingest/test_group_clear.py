@@ -3,11 +3,16 @@
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
+import pytest
+
 from drivers.deadline import Deadline
-from drivers.graph_model import EpisodeSource
+from drivers.fence import GroupRef
+from drivers.graph_model import Episode, EpisodeSource
+from drivers.write_plan import WriteOutcome, WritePlan, WriteStatus
 from gateway.embedding.none_embedder import NoneEmbedder
 from gateway.ingest.group_clear import GroupClear
 from gateway.ingest.job import EpisodeJob
+from gateway.ingest.pipeline import unit_run
 from gateway.ingest.pipeline.unit_result import UnitResult
 from gateway.ingest.pipeline.unit_run import StageLimits, UnitRun
 from gateway.ingest.queue.queue import EpisodeQueue
@@ -16,7 +21,8 @@ from gateway.ingest.queue.units import Member, Result, Turn, Unit
 from gateway.ingest.queue.withdrawal import GroupWaiting, Withdrawn
 from gateway.llm.port import NoLanguageModel
 from gateway.writes.clearing import RowClearing
-from gateway.writes.writer import GraphWriter
+from gateway.writes.intent import WriteIntent
+from gateway.writes.writer import GraphWriter, WriteReceipt
 from shard_router.router import Router
 from tests.model_driver import ModelDriver
 from tests.model_group import GroupState
@@ -113,6 +119,20 @@ class Shard:
         (found,) = (state for (_, group_id), state in self.driver.groups.items() if group_id == GROUP)
         return found
 
+    def holds_back(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[GroupRef, WritePlan]]:
+        """From now on writes of episodes are sent, their senders are cut off, and they have not landed."""
+        apply = self.driver.apply
+        sent: list[tuple[GroupRef, WritePlan]] = []
+
+        async def held(ref: GroupRef, plan: WritePlan, deadline: Deadline) -> WriteOutcome:
+            if any(isinstance(put.row, Episode) for put in plan.puts):
+                sent.append((ref, plan))
+                raise _Cut
+            return await apply(ref, plan, deadline)
+
+        monkeypatch.setattr(self.driver, "apply", held)
+        return sent
+
     def clear(self, queue: EpisodeQueue) -> GroupClear:
         return GroupClear(queue, self.router, self.writer, RowClearing(self.router, self.writer))
 
@@ -141,4 +161,77 @@ async def test_all_that_is_discarded_fails_at_one_time() -> None:
         cleared = await one.clear(queue).begin(GROUP, "clear-1", soon(), discard_waiting=True)
         assert (cleared.done, cleared.discarded, len(queue.failed_at)) == (True, 7, 7)
         assert len(set(queue.failed_at)) == 1
+        await queue.close()
+
+
+class _Cut(Exception):
+    pass
+
+
+@pytest.mark.parametrize("count", [1, 2], ids=["one-episode", "two-episodes"])
+@pytest.mark.parametrize("if_version", [True, False], ids=["planned-for-the-version", "planned-for-rows"])
+async def test_a_write_that_was_on_its_way_does_not_bring_a_discarded_episode(
+    count: int, if_version: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is refused when it lands; the episodes can be discarded again, and a replay brings them once."""
+    monkeypatch.setattr(unit_run, "WHOLE_GROUP_PLANS", 4 if if_version else 0)
+    unit = unit_of(*(triple(number) for number in range(1, count + 1)))
+    async with shard() as one:
+        await one.run(unit_of(triple(0)))
+        sent = one.holds_back(monkeypatch)
+        for attempt in range(2):
+            with pytest.raises(_Cut):
+                await one.run(unit)
+            queue = Queue(unit)
+            cleared = await one.clear(queue).begin(GROUP, f"clear-{attempt}", soon(), discard_waiting=True)
+            assert (cleared.done, cleared.discarded) == (True, count)
+            assert set(queue.ended.values()) == {EpisodeState.FAILED}
+            await queue.close()
+            late = await ModelDriver.apply(one.driver, *sent.pop(), soon())
+            assert late.status in {WriteStatus.DUPLICATE, WriteStatus.VERSION_MISMATCH}
+            assert not one.group.rows
+        monkeypatch.undo()
+        results = [await one.run(unit) for _ in range(2)]
+        assert {
+            (result.version, tuple(e.failure or e.again for e in result.episodes)) for result in results
+        } == {(results[0].version, (False,) * count)}
+        jobs = [member.job() for member in unit.members]
+        again = await one.units.applied(jobs, unit.op_id, unit.content_hash(jobs), soon())
+        assert again is not None
+        assert sum(isinstance(row, Episode) for row in one.group.rows.values()) == count
+
+
+async def test_a_write_that_has_landed_is_applied() -> None:
+    """Though nobody has recorded it: a replay would bring nothing."""
+    unit = unit_of(triple(1), triple(2))
+    async with shard() as one:
+        await one.run(unit)
+        queue = Queue(unit)
+        cleared = await one.clear(queue).begin(GROUP, "clear-1", soon(), discard_waiting=True)
+        assert (cleared.done, cleared.discarded) == (True, 0)
+        assert set(queue.ended.values()) == {EpisodeState.APPLIED}
+        await queue.close()
+
+
+async def test_a_write_that_lands_while_its_unit_is_ended_is_applied(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look whether it was written and the write that would refuse it."""
+    unit = unit_of(triple(1), triple(2))
+    async with shard() as one:
+        await one.run(unit_of(triple(0)))
+        sent = one.holds_back(monkeypatch)
+        with pytest.raises(_Cut):
+            await one.run(unit)
+        monkeypatch.undo()
+        write = one.writer.write
+
+        async def overtaken(intent: WriteIntent, deadline: Deadline) -> WriteReceipt:
+            while sent:
+                await one.driver.apply(*sent.pop(), soon())
+            return await write(intent, deadline)
+
+        monkeypatch.setattr(one.writer, "write", overtaken)
+        queue = Queue(unit)
+        cleared = await one.clear(queue).begin(GROUP, "clear-1", soon(), discard_waiting=True)
+        assert (cleared.done, cleared.discarded) == (True, 0)
+        assert set(queue.ended.values()) == {EpisodeState.APPLIED}
         await queue.close()
