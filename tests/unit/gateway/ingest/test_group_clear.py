@@ -1,5 +1,6 @@
 """What a clear makes of a group's episodes, over a shard in memory and a queue of the test's own."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
@@ -10,6 +11,7 @@ from drivers.fence import GroupRef
 from drivers.graph_model import Episode, EpisodeSource
 from drivers.write_plan import WriteOutcome, WritePlan, WriteStatus
 from gateway.embedding.none_embedder import NoneEmbedder
+from gateway.ingest.errors import QueueUnavailable
 from gateway.ingest.group_clear import GroupClear
 from gateway.ingest.job import EpisodeJob
 from gateway.ingest.pipeline import unit_run
@@ -61,6 +63,8 @@ class Queue(EpisodeQueue):
         self.failed_at: list[int] = []
         self.ended: dict[str, EpisodeState] = {}
         self.released = 0
+        self.answers = True
+        """False: no longer once the unit is to be ended."""
 
     @property
     def left(self) -> int:
@@ -88,6 +92,7 @@ class Queue(EpisodeQueue):
         *,
         cap: int | None = None,
     ) -> bool:
+        self._check()
         self.unit = None
         self.ended |= {one.member.op_id: one.state for one in results}
         self.failed_at += [now_us for one in results if one.state is EpisodeState.FAILED]
@@ -104,7 +109,12 @@ class Queue(EpisodeQueue):
         cap: int | None = None,
     ) -> bool:
         self.released += 1
+        self._check()
         return True
+
+    def _check(self) -> None:
+        if not self.answers:
+            raise QueueUnavailable("no connection")
 
 
 class Shard:
@@ -234,4 +244,41 @@ async def test_a_write_that_lands_while_its_unit_is_ended_is_applied(monkeypatch
         cleared = await one.clear(queue).begin(GROUP, "clear-1", soon(), discard_waiting=True)
         assert (cleared.done, cleared.discarded) == (True, 0)
         assert set(queue.ended.values()) == {EpisodeState.APPLIED}
+        await queue.close()
+
+
+async def test_episodes_that_became_failures_are_counted_though_the_queue_is_away_then() -> None:
+    """A repeat would not count them; without any, the error is all there is to tell."""
+    async with shard() as one:
+        await one.run(unit_of(triple(0)))
+        queue = Queue(unit_of(triple(1), triple(2)), behind=3)
+        queue.answers = False
+        cleared = await one.clear(queue).begin(GROUP, "clear-1", soon(), discard_waiting=True)
+        assert (cleared.done, cleared.up_to_version) == (False, 0)
+        assert (cleared.discarded, cleared.running, cleared.deleted) == (3, 2, {})
+        with pytest.raises(QueueUnavailable):
+            await one.clear(queue).begin(GROUP, "clear-1", soon(), discard_waiting=True)
+        queue.answers = True
+        cleared = await one.clear(queue).begin(GROUP, "clear-1", soon(), discard_waiting=True)
+        assert (cleared.done, cleared.discarded, bool(cleared.deleted)) == (True, 2, True)
+        await queue.close()
+
+
+@pytest.mark.parametrize("why", [asyncio.CancelledError, _Cut])
+async def test_what_cut_the_end_of_a_unit_off_is_told_though_the_queue_is_away(
+    why: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a cancelled call goes on, and a shard's error is taken for one of the queue."""
+
+    async def cut_off(intent: WriteIntent, deadline: Deadline) -> WriteReceipt:
+        raise why
+
+    async with shard() as one:
+        await one.run(unit_of(triple(0)))
+        monkeypatch.setattr(one.writer, "write", cut_off)
+        queue = Queue(unit_of(triple(1)))
+        queue.answers = False
+        with pytest.raises(why):
+            await one.clear(queue).begin(GROUP, "clear-1", soon(), discard_waiting=True)
+        assert queue.released == 1
         await queue.close()
