@@ -403,3 +403,25 @@ async def test_the_load_counts_what_waits_and_what_has_failed(queue: EpisodeQueu
         failures_dropped=1,
         waiting_bytes=len(last.encode().encode()),
     )
+
+
+async def test_a_unit_is_seized_from_nobody_who_may_be_at_it(
+    queue: EpisodeQueue, redis_server: RedisServer
+) -> None:
+    """Also when Redis has lost who has which turn, until the workers have made their group of the stream anew
+    and its turn is found again."""
+    await accepted(queue, job("g", 1))
+    unit = await unit_of(queue, "g")
+    assert await queue.seize("g", soon()) is None
+    stream = f"{queue.settings.prefix}:ingest:ready:{unit.turn.partition}"
+    async with Redis.from_url(redis_server.url, decode_responses=True) as redis:
+        await redis.xgroup_destroy(stream, "workers")
+        assert await queue.seize("g", soon()) is None
+        await queue.prepare(soon())
+        assert [one.group_id for one in await all_turns(queue)] == ["g"]
+        assert await queue.seize("g", soon()) is None
+        assert await queue.renew({unit.turn: unit.token}, "w", soon()) == {unit.turn}
+        assert await queue.release(unit, {}, 60.0, wall_clock_us(), soon())
+    seized = await queue.seize("g", soon())
+    assert seized is not None
+    assert [one.op_id for one in seized.members] == ["op-1"]
