@@ -64,6 +64,8 @@ class WriteIntent:
     """Model of the given embeddings; empty: the gateway's own."""
     episode_uuid: str = ""
     """The episode that causes the write, recorded with the closures of facts."""
+    note: str = ""
+    """Kept in the record of the write, for whoever finds it done."""
     validate_only: bool = False
 
 

@@ -276,7 +276,13 @@ def _result_text(drafted: planner.PlanDraft) -> str:
     """What a retry cannot know from its own request: which rows were new, what a deletion took along."""
     flags = "".join("1" if created else "0" for created in _created(drafted))
     dropped = {str(kind): count for kind, count in _dropped(drafted).items()}
-    return orjson.dumps({"created": f"{int('1' + flags, 2):x}", "dropped": dropped}).decode()
+    note = {"note": drafted.intent.note} if drafted.intent.note else {}
+    return orjson.dumps({"created": f"{int('1' + flags, 2):x}", "dropped": dropped, **note}).decode()
+
+
+def note_of(record: OpRecord) -> str:
+    """WriteIntent.note of the write; empty: it had none."""
+    return str(orjson.loads(record.result).get("note", ""))
 
 
 def _repeated(intent: WriteIntent, record: OpRecord) -> WriteReceipt:

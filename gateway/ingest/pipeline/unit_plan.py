@@ -17,6 +17,7 @@ from gateway.ingest.pipeline.facts import EpisodeTime, Judged, NewFact, judge
 from gateway.ingest.pipeline.group_reads import GroupReads, GroupView
 from gateway.ingest.pipeline.saga_summaries import saga_changes
 from gateway.ingest.pipeline.summaries import summaries
+from gateway.ingest.pipeline.written_before import written_note
 from gateway.ingest.prompts.material import Budget
 from gateway.ingest.queue.status import Counts
 from gateway.ingest.resolution.resolve import FollowedFact, follow, renumbered
@@ -125,6 +126,7 @@ class UnitPlanner:
             if_version=view.version if whole else None,
             conditions=() if whole else composing.conditions(changes, stored),
             episode_uuid=jobs[0].episode_uuid,
+            note=written_note(jobs),
         )
         return UnitPlan(intent, _counts(jobs, new, placed, new_facts, judged), problems)
 

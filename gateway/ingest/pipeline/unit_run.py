@@ -22,6 +22,7 @@ from gateway.ingest.pipeline.asking import Account, Asker
 from gateway.ingest.pipeline.group_reads import GroupReads, GroupView
 from gateway.ingest.pipeline.previous import previous_of
 from gateway.ingest.pipeline.reading import Reading
+from gateway.ingest.pipeline.unit_operation import unit_operation
 from gateway.ingest.pipeline.unit_plan import UnitPlan, UnitPlanner
 from gateway.ingest.pipeline.unit_result import EpisodeResult, UnitResult, episode_results
 from gateway.ingest.pipeline.write_room import WriteRoom
@@ -127,7 +128,8 @@ class UnitRun:
         """
         group_id = jobs[0].group_id
         reads = GroupReads(self._router, self._scatter, group_id, deadline)
-        view = await reads.begin(op_id)
+        operation = await unit_operation(reads, op_id)
+        op_id, view = operation.op_id, operation.view
         if view.operation is not None:
             if view.operation.content_hash != content_hash:
                 raise RequestIdReused(op_id)
@@ -164,7 +166,7 @@ class UnitRun:
         """What run() gives for a unit that was written before; None: it was not, or `op_id` stands for a
         write of other content. Raises what router and drivers raise."""
         reads = GroupReads(self._router, self._scatter, jobs[0].group_id, deadline)
-        operation = (await reads.begin(op_id)).operation
+        operation = (await unit_operation(reads, op_id)).view.operation
         if operation is None or operation.content_hash != content_hash:
             return None
         return await self._applied_before(jobs, operation, reads)

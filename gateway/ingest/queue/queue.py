@@ -16,7 +16,8 @@ Keys, all under <prefix>:ingest: , where prefix is the fleet's:
     later:<partition>      sorted set: groups that pause, by when their pause ends (ms, Redis's clock)
     depth, bytes           strings: episodes that wait in all, and their bytes of payload
     tokens                 string: the last token
-    failures, failures:<group>  sorted sets of <time>/<group>/<op_id>: failed episodes, oldest first
+    failures, failures:<group>  sorted sets of <time>-<place>/<group>/<op_id>: failed episodes, oldest
+                               first; place: of the entry in waiting
     failures_bytes, failures_sizes  string, hash by listed name: bytes of payload of the listed failures
     failures_dropped       string: failures that were unlisted because there were too many, or too large ones
     stream:<stream_id>     string: highest offset of a client's stream that has had its ack

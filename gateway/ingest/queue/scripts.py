@@ -137,7 +137,7 @@ return 1
 
 UNLISTED = """
 local function unlisted(prefix, listed)
-  local group_id, op_id = string.match(listed, '^%d+/([^/]+)/(.*)$')
+  local group_id, op_id = string.match(listed, '^[^/]+/([^/]+)/(.*)$')
   redis.call('ZREM', prefix .. 'failures', listed)
   redis.call('ZREM', prefix .. 'failures:' .. group_id, listed)
   local size = redis.call('HGET', prefix .. 'failures_sizes', listed)
@@ -172,7 +172,10 @@ local function ended(prefix, group_id, to, entry, op_id, state, details, now_us)
     redis.call('HSET', op, 'state', state, 'details', details, 'updated', now_us)
     if state == 'FAILED' then
       kept = to.failed_kept_ms
-      local listed = string.format('%016d', tonumber(now_us)) .. '/' .. group_id .. '/' .. op_id
+      -- Of those that fail at one time the one that waits longest comes first.
+      local ms, number = string.match(entry, '^(%d+)-(%d+)$')
+      local listed = string.format('%016d-%013d-%010d/%s/%s', tonumber(now_us), tonumber(ms),
+        tonumber(number), group_id, op_id)
       redis.call('HSET', op, 'listed', listed)
       redis.call('ZADD', to.failures, 0, listed)
       redis.call('ZADD', to.group_failures, 0, listed)

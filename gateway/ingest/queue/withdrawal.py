@@ -57,7 +57,12 @@ if not turn or not unit then return {} end
 if redis.call('HEXISTS', KEYS[1], 'token') == 1 then
   if turn == 'later' then return {} end
   local pending = redis.pcall('XPENDING', KEYS[2], ARGV[3], turn, turn, 1)
-  if not pending.err and #pending > 0 then return {} end
+  if pending.err then
+    -- Who has which turn was lost, and the worker may be at it.
+    if string.find(pending.err, 'NOGROUP', 1, true) then return {} end
+    return pending
+  end
+  if #pending > 0 then return {} end
 end
 if turn ~= 'later' then
   redis.pcall('XACK', KEYS[2], ARGV[3], turn)

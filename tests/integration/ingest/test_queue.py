@@ -240,6 +240,28 @@ async def test_failures_are_listed_in_order_and_replayed_once(queue: EpisodeQueu
     assert unit.members[0].job() == job("g", 3)
 
 
+async def test_failures_of_one_time_are_replayed_in_the_order_of_acceptance(
+    queue: EpisodeQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A unit that was given back is among them, ended after those behind it."""
+    monkeypatch.setattr(queue, "settings", replace(queue.settings, failures_max=100))
+    op_ids = [secrets.token_hex(8) for _ in range(10)]
+    await accepted(queue, *(job("g", number, op_id=op_id) for number, op_id in enumerate(op_ids)))
+    unit = await unit_of(queue, "g", most=3)
+    assert await queue.release(unit, {}, 60.0, wall_clock_us(), soon())
+    waiting = await queue.group_waiting("g", soon())
+    gone = await queue.withdraw("g", waiting.last, Details(), 1_000, soon())
+    assert (gone.episodes, gone.left) == (7, 3)
+    seized = await queue.seize("g", soon())
+    assert seized is not None
+    results = [Result(one, EpisodeState.FAILED, Details()) for one in reversed(seized.members)]
+    assert await queue.finish(seized, results, 1_000, soon())
+    listed = [one.op_id for one in (await queue.failures("g", "", 100, soon()))[0]]
+    assert listed == op_ids
+    assert list(await queue.replay("g", listed, 5_000, soon())) == op_ids
+    assert [op for _, op in await drained(queue, most=3)] == op_ids
+
+
 async def test_listed_failures_are_bounded(queue: EpisodeQueue) -> None:
     """The oldest are no longer listed, also not in their groups."""
     await accepted(queue, *(job("g", number) for number in range(7)))
@@ -381,3 +403,25 @@ async def test_the_load_counts_what_waits_and_what_has_failed(queue: EpisodeQueu
         failures_dropped=1,
         waiting_bytes=len(last.encode().encode()),
     )
+
+
+async def test_a_unit_is_seized_from_nobody_who_may_be_at_it(
+    queue: EpisodeQueue, redis_server: RedisServer
+) -> None:
+    """Also when Redis has lost who has which turn, until the workers have made their group of the stream anew
+    and its turn is found again."""
+    await accepted(queue, job("g", 1))
+    unit = await unit_of(queue, "g")
+    assert await queue.seize("g", soon()) is None
+    stream = f"{queue.settings.prefix}:ingest:ready:{unit.turn.partition}"
+    async with Redis.from_url(redis_server.url, decode_responses=True) as redis:
+        await redis.xgroup_destroy(stream, "workers")
+        assert await queue.seize("g", soon()) is None
+        await queue.prepare(soon())
+        assert [one.group_id for one in await all_turns(queue)] == ["g"]
+        assert await queue.seize("g", soon()) is None
+        assert await queue.renew({unit.turn: unit.token}, "w", soon()) == {unit.turn}
+        assert await queue.release(unit, {}, 60.0, wall_clock_us(), soon())
+    seized = await queue.seize("g", soon())
+    assert seized is not None
+    assert [one.op_id for one in seized.members] == ["op-1"]

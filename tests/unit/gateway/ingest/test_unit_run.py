@@ -119,6 +119,39 @@ async def test_a_unit_that_is_taken_up_after_its_write_leaves_the_later_text_to_
             assert (result.tried, result.version) == (2, 1)
 
 
+@pytest.mark.parametrize("deleted", [(X,), (X, Y)], ids=["one", "both"])
+async def test_what_was_written_and_deleted_since_is_not_written_again(deleted: Sequence[str]) -> None:
+    """A unit whose worker ended after its write: else its members come back, or, with all of them gone, the
+    same unit is made for ever."""
+    async with shard() as one:
+        await one.run(TWICE[:2], "unit-1", "unit-1")
+        deletions = tuple((Kind.EPISODE, uuid) for uuid in deleted)
+        await one.writer.write(
+            WriteIntent(group_id=GROUP, op_id="gone", content_hash="gone", deletions=deletions), soon()
+        )
+        for result in (
+            await one.run(TWICE[:2], "unit-1", "unit-1"),
+            await one.units.applied(TWICE[:2], "unit-1", "unit-1", soon()),
+        ):
+            assert result is not None
+            assert (again(result), result.version) == ([False, False], 1)
+        assert not {(Kind.EPISODE, uuid) for uuid in deleted} & one.group.rows.keys()
+
+
+async def test_a_unit_written_without_a_note_of_its_episodes_ends_too() -> None:
+    """By a gateway before this one: its rows say what it has brought; with none left, it has brought all."""
+    async with shard() as one:
+        await one.run(TWICE, "unit-1", "unit-1")
+        operations = one.group.operations
+        operations["unit-1"] = replace(operations["unit-1"], result='{"created": "1", "dropped": {}}')
+        assert again(await one.run(TWICE, "unit-1", "unit-1")) == [False, False, True, True]
+        deletions = ((Kind.EPISODE, X), (Kind.EPISODE, Y))
+        await one.writer.write(
+            WriteIntent(group_id=GROUP, op_id="gone", content_hash="gone", deletions=deletions), soon()
+        )
+        assert again(await one.run(TWICE, "unit-1", "unit-1")) == [False, False, True, True]
+
+
 async def test_a_request_id_of_another_write_is_no_result() -> None:
     """Nobody is told that his episode was applied because another write had its request_id; the same episode
     under the same one was."""
