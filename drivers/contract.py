@@ -29,6 +29,7 @@ from drivers.reads import (
     Changes,
     ListQuery,
     RowsRead,
+    VersionsRead,
 )
 from drivers.register_gate import RegisterGate
 from drivers.search_reads import (
@@ -190,6 +191,10 @@ class ShardDriver(GroupMoves, Protocol):
         ...
 
     async def list_rows(self, ref: GroupRef, query: ListQuery, deadline: Deadline) -> RowsRead: ...
+
+    async def list_versions(self, ref: GroupRef, query: ListQuery, deadline: Deadline) -> VersionsRead:
+        """What list_rows() lists, without what is in the rows: a page has the same size whatever is."""
+        ...
 
     async def changes(self, ref: GroupRef, after_version: int, limit: int, deadline: Deadline) -> Changes:
         """In ascending version; at most about `limit` rows and tombstones, never cut inside a version."""

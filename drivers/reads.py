@@ -1,5 +1,6 @@
 """Rows by name, by page and by version: what is asked of a group, and what comes with its fence."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -47,6 +48,8 @@ class ListQuery:
     closed_by_facts: tuple[str, ...] | None = None
     """With an EPISODE anchor of FACT rows, if given: not what the episode states, but the facts of which a
     closure names the episode or one of these facts. Found by one pass over the group's facts, too."""
+    up_to_version: int | None = None
+    """Not the rows that were written later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,13 @@ class RowsRead:
     """Rows in the order asked for (get: the order of the uuids, missing ones left out)."""
 
     rows: tuple[AnyRow, ...]
+    fence: Fence | None
+
+
+@dataclass(frozen=True, slots=True)
+class VersionsRead:
+    versions: Mapping[str, int]
+    """By uuid, in the order asked for."""
     fence: Fence | None
 
 

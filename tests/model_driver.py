@@ -24,7 +24,7 @@ from drivers.graph_model import OPEN_END, AnyRow, Community, Entity, Episode, Fa
 from drivers.keyword_cut import cut_to_chars
 from drivers.moving import Changed, CopyCursor, GroupChanges, GroupPage, Intake, PageAhead, Settlement
 from drivers.path_search import shortest_paths
-from drivers.reads import Changes, ListOrder, ListQuery, RowsRead, Tombstone
+from drivers.reads import Changes, ListOrder, ListQuery, RowsRead, Tombstone, VersionsRead
 from drivers.register_gate import RegisterGate
 from drivers.row_codec import kind_of, term_count_of
 from drivers.row_key import RowKey
@@ -251,6 +251,17 @@ class ModelDriver:
     async def list_rows(self, ref: GroupRef, query: ListQuery, deadline: Deadline) -> RowsRead:
         await self._begin("list_rows", deadline)
         group = self._group(ref)
+        page = self._listed(group, query)
+        return RowsRead(
+            tuple(read(group, query.kind, row.uuid, query.with_vectors) for row in page), group.fence
+        )
+
+    async def list_versions(self, ref: GroupRef, query: ListQuery, deadline: Deadline) -> VersionsRead:
+        await self._begin("list_versions", deadline)
+        group = self._group(ref)
+        return VersionsRead({row.uuid: row.version for row in self._listed(group, query)}, group.fence)
+
+    def _listed(self, group: GroupState, query: ListQuery) -> Sequence[AnyRow]:
         if query.anchor is None:
             rows = [row for (kind, _), row in group.rows.items() if kind == query.kind]
         elif query.kind is Kind.FACT and query.anchor.kind is Kind.EPISODE:
@@ -272,11 +283,10 @@ class ModelDriver:
         if query.after is not None:
             after = place(query.after.uuid, query.after.created_at)
             rows = [row for row in rows if place(row.uuid, row.created_at) > after]
+        if query.up_to_version is not None:
+            rows = [row for row in rows if row.version <= query.up_to_version]
         rows.sort(key=lambda row: place(row.uuid, row.created_at))
-        page = rows[: query.limit]
-        return RowsRead(
-            tuple(read(group, query.kind, row.uuid, query.with_vectors) for row in page), group.fence
-        )
+        return rows[: query.limit]
 
     async def changes(self, ref: GroupRef, after_version: int, limit: int, deadline: Deadline) -> Changes:
         await self._begin("changes", deadline)

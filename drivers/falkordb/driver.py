@@ -13,7 +13,7 @@ from drivers.fence_changes import FenceChange, Value
 from drivers.graph_model import Kind
 from drivers.moving import Changed, CopyCursor, GroupChanges, GroupPage, Intake, PageAhead, Settlement
 from drivers.path_search import shortest_paths
-from drivers.reads import Changes, ListQuery, RowsRead
+from drivers.reads import Changes, ListQuery, RowsRead, VersionsRead
 from drivers.register_gate import RegisterGate
 from drivers.search_reads import (
     ExpandQuery,
@@ -146,6 +146,9 @@ class FalkorDBDriver:
 
     async def list_rows(self, ref: GroupRef, query: ListQuery, deadline: Deadline) -> RowsRead:
         return await read.list_rows(self._client, self.graph_of(ref), ref, query, deadline)
+
+    async def list_versions(self, ref: GroupRef, query: ListQuery, deadline: Deadline) -> VersionsRead:
+        return await read.list_versions(self._client, self.graph_of(ref), ref, query, deadline)
 
     async def changes(self, ref: GroupRef, after_version: int, limit: int, deadline: Deadline) -> Changes:
         return await read.changes(self._client, self.graph_of(ref), ref, after_version, limit, deadline)

@@ -20,6 +20,7 @@ from drivers.row_codec import LABEL
 TOMBSTONE = "TOMBSTONE"
 TOMBSTONE_COLUMNS = ("kind", "uuid", "version")
 VERSION = "VERSION"
+VERSION_COLUMNS = ("uuid", "version")
 
 OPERATION_ROW = tagged(OPERATION, cells("n", ("op_id", *OPERATION_COLUMNS)))
 """A whole record, unlike that of images_text, whose caller knows the op id."""
@@ -55,13 +56,18 @@ def list_text(
     slot: str | None,
     between: bool = False,
     closed: bool = False,
+    bounded: bool = False,
+    versions: bool = False,
 ) -> str:
     """Parameters: group, limit, anchor (its key), anchor_uuid, after_uuid, after_created_at, and, for facts
-    `between` the anchor and another entity, other_uuid, for facts `closed` by the anchor, closed_by_facts.
+    `between` the anchor and another entity, other_uuid, for facts `closed` by the anchor, closed_by_facts,
+    for `bounded` versions, up_to_version. With `versions` a row is its uuid and its version.
 
     One pass over the group (0.3 us per row) or the anchor's edges; only the page's rows are read whole.
     """
     after = _AFTER[order] if continues else ""
+    if bounded:
+        after = " AND ".join(filter(None, ("n.version <= $up_to_version", after)))
     if between:
         other = (
             "(n.source_uuid = $anchor_uuid AND n.target_uuid = $other_uuid"
@@ -79,9 +85,10 @@ def list_text(
         assert kind in EDGE_KINDS, f"{kind} rows hang on no node"
         match = f"MATCH (x:{LABEL[anchor]} {{pk: $anchor}})-[n:{LABEL[kind]}]-()"
         match += (f" WHERE {after}" if after else "") + "\nWITH DISTINCT n"
+    columns = cells("n", VERSION_COLUMNS) if versions else row_cells(kind, slot=slot)
     return union(
         (
-            f"{match} ORDER BY {_ORDER[order]} LIMIT $limit\n{tagged(kind, row_cells(kind, slot=slot))}",
+            f"{match} ORDER BY {_ORDER[order]} LIMIT $limit\n{tagged(kind, columns)}",
             FENCE_OF_GROUP,
         )
     )

@@ -198,6 +198,20 @@ def _lists(example: ExampleGroup) -> Iterator[QueryShape]:
             },
             indexes=(_range(anchor, "pk") if hangs and anchor else _range(kind, "group_id"), FENCE),
         )
+    for kind, continues in product(Kind, (False, True)):
+        yield QueryShape(
+            name=shape_name("list", "versions", kind, "more" * continues),
+            text=queries_read.list_text(
+                kind, None, ListOrder.UUID, continues=continues, slot=None, bounded=True, versions=True
+            ),
+            parameters={
+                "group": example.ref.group_id,
+                "limit": _LIMIT,
+                "after_uuid": "",
+                "up_to_version": INT64_MAX,
+            },
+            indexes=(_range(kind, "group_id"), _range(kind, "version"), FENCE),
+        )
 
 
 def _changes(example: ExampleGroup) -> Iterator[QueryShape]:

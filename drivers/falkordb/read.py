@@ -16,7 +16,7 @@ from drivers.falkordb.queries_write import OPERATION
 from drivers.falkordb.write import DEFAULT_SLOT, slot_of
 from drivers.fence import Fence, GroupRef
 from drivers.graph_model import TEXT_KINDS, AnyRow, Kind, Vector
-from drivers.reads import Changes, ListQuery, RowsRead, Tombstone
+from drivers.reads import Changes, ListQuery, RowsRead, Tombstone, VersionsRead
 from drivers.row_codec import COLUMNS, decode, pk
 from drivers.write_plan import OpRecord
 
@@ -115,6 +115,42 @@ async def _fetch(
 async def list_rows(
     client: GraphClient, graph: str, ref: GroupRef, query: ListQuery, deadline: Deadline
 ) -> RowsRead:
+    kinds = (query.kind,) if query.with_vectors and query.kind in TEXT_KINDS else ()
+
+    async def read(slots: Slots) -> Rows:
+        text = _list_text(query, slot=slots[query.kind] if kinds else None)
+        return await client.read(
+            graph, text, _list_parameters(ref, query), deadline, f"listing {query.kind} rows"
+        )
+
+    found = await _in_slots(client, ref, kinds, read)
+    return RowsRead(tuple(_rows(found)), fences(found).get(ref.group_id))
+
+
+async def list_versions(
+    client: GraphClient, graph: str, ref: GroupRef, query: ListQuery, deadline: Deadline
+) -> VersionsRead:
+    text, what = _list_text(query, slot=None, versions=True), f"listing versions of {query.kind} rows"
+    found = await client.read(graph, text, _list_parameters(ref, query), deadline, what)
+    versions = {values[0]: values[1] for tag, values in found if tag == query.kind}
+    return VersionsRead(versions, fences(found).get(ref.group_id))
+
+
+def _list_text(query: ListQuery, *, slot: str | None, versions: bool = False) -> str:
+    return texts.list_text(
+        query.kind,
+        None if query.anchor is None else query.anchor.kind,
+        query.order,
+        continues=query.after is not None,
+        slot=slot,
+        between=bool(query.other_uuid),
+        closed=query.closed_by_facts is not None,
+        bounded=query.up_to_version is not None,
+        versions=versions,
+    )
+
+
+def _list_parameters(ref: GroupRef, query: ListQuery) -> dict[str, Parameter]:
     parameters: dict[str, Parameter] = {"group": ref.group_id, "limit": query.limit}
     if query.anchor is not None:
         parameters["anchor"] = pk(ref.group_id, query.anchor.uuid)
@@ -124,22 +160,9 @@ async def list_rows(
     if query.after is not None:
         parameters["after_uuid"] = query.after.uuid
         parameters["after_created_at"] = query.after.created_at
-    kinds = (query.kind,) if query.with_vectors and query.kind in TEXT_KINDS else ()
-
-    async def read(slots: Slots) -> Rows:
-        text = texts.list_text(
-            query.kind,
-            None if query.anchor is None else query.anchor.kind,
-            query.order,
-            continues=query.after is not None,
-            slot=slots[query.kind] if kinds else None,
-            between=bool(query.other_uuid),
-            closed=query.closed_by_facts is not None,
-        )
-        return await client.read(graph, text, parameters, deadline, f"listing {query.kind} rows")
-
-    found = await _in_slots(client, ref, kinds, read)
-    return RowsRead(tuple(_rows(found)), fences(found).get(ref.group_id))
+    if query.up_to_version is not None:
+        parameters["up_to_version"] = query.up_to_version
+    return parameters
 
 
 # --- by version -----------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from drivers.neo4j.settings import Neo4jSettings
 from drivers.neo4j.write_lane import ROWS_MAX, WriteLane
 from drivers.neo4j.writes import Writes
 from drivers.path_search import shortest_paths
-from drivers.reads import Changes, ListQuery, RowsRead
+from drivers.reads import Changes, ListQuery, RowsRead, VersionsRead
 from drivers.register_gate import RegisterGate
 from drivers.search_reads import (
     ExpandQuery,
@@ -164,6 +164,9 @@ class Neo4jDriver:
 
     async def list_rows(self, ref: GroupRef, query: ListQuery, deadline: Deadline) -> RowsRead:
         return await self._reads.list_rows(ref, query, deadline)
+
+    async def list_versions(self, ref: GroupRef, query: ListQuery, deadline: Deadline) -> VersionsRead:
+        return await self._reads.list_versions(ref, query, deadline)
 
     async def changes(self, ref: GroupRef, after_version: int, limit: int, deadline: Deadline) -> Changes:
         return await self._reads.changes(ref, after_version, limit, deadline)

@@ -25,6 +25,7 @@ from drivers.row_codec import LABEL
 FIRST_PK_SUFFIX = "/"
 END_PK_SUFFIX = "0"
 """The character after the slash: every pk of group g lies between g + "/" and g + "0"."""
+VERSION_COLUMNS = ("uuid", "version")
 
 _CLOSED = "($p.anchor_uuid IN n.closure_episode OR any(f IN n.closure_fact WHERE f IN $p.closed_by_facts))"
 
@@ -50,11 +51,14 @@ def list_text(
     with_vectors: bool,
     between: bool = False,
     closed: bool = False,
+    bounded: bool = False,
+    versions: bool = False,
 ) -> str:
     """Parameters: group_id, limit, and
     UUID: after_pk, end_pk; NEWEST: created_at, uuid (of the row before); with an anchor also anchor_pk and
     anchor_uuid; for facts `between` the anchor and another entity, other_uuid; for facts `closed` by the
-    anchor, closed_by_facts.
+    anchor, closed_by_facts; for `bounded` versions, up_to_version. With `versions` a row is its uuid and its
+    version.
     One record: [rows, fence or null]."""
     label = LABEL[kind]
     hangs = anchor is not None and (kind, anchor) != (Kind.FACT, Kind.EPISODE)
@@ -82,12 +86,15 @@ def list_text(
         where += " AND ($p.other_uuid <> $p.anchor_uuid OR n.source_uuid = n.target_uuid)"
     if anchor is not None and not hangs:
         where += f" AND {_CLOSED if closed else '$p.anchor_uuid IN n.episodes'}"
+    if bounded:
+        where += " AND n.version <= $p.up_to_version"
+    returned = values("n", VERSION_COLUMNS) if versions else row_values(kind, with_vectors)
     return f"""{PREFIX}
 CALL () {{
   {rows}
   WHERE {where}
   WITH {"DISTINCT " if hangs else ""}n ORDER BY {by} LIMIT $p.limit
-  RETURN collect({row_values(kind, with_vectors)}) AS rows
+  RETURN collect({returned}) AS rows
 }}
 {fence_of("$p.group_id")}
 RETURN rows, {FENCE_OR_NULL}"""

@@ -199,6 +199,20 @@ def _lists(example: ExampleGroup) -> Iterator[QueryShape]:
             needs=("PartialTop",) if newest else (),
             never=() if hangs or newest else ("Sort", "Top"),
         )
+    for kind in Kind:
+        yield QueryShape(
+            name=shape_name("list", "versions", kind),
+            text=queries_read.list_text(kind, ListOrder.UUID, None, False, bounded=True, versions=True),
+            parameters={
+                "group_id": group_id,
+                "limit": LIMIT,
+                "after_pk": group_id + queries_read.FIRST_PK_SUFFIX,
+                "end_pk": group_id + queries_read.END_PK_SUFFIX,
+                "up_to_version": INT64_MAX,
+            },
+            indexes=(unique(kind), FENCE),
+            never=("Sort", "Top"),
+        )
 
 
 def _changes(example: ExampleGroup) -> Iterator[QueryShape]:

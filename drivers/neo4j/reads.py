@@ -12,7 +12,7 @@ from typing import Any
 
 from drivers.deadline import Deadline
 from drivers.errors import RowLimitExceeded, ShardUnavailable
-from drivers.fence import GroupRef
+from drivers.fence import Fence, GroupRef
 from drivers.graph_model import EDGE_KINDS, INT64_MAX, AnyRow, Kind
 from drivers.moving import GroupChanges
 from drivers.neo4j import records
@@ -27,7 +27,7 @@ from drivers.neo4j.queries_read import (
     rows_text,
 )
 from drivers.neo4j.queries_write import LOCKED_VERSION
-from drivers.reads import ROWS_PER_READ_MAX, Changes, ListCursor, ListQuery, RowsRead
+from drivers.reads import ROWS_PER_READ_MAX, Changes, ListCursor, ListQuery, RowsRead, VersionsRead
 from drivers.row_codec import pk
 
 _BEFORE_ALL = ListCursor(uuid="", created_at=INT64_MAX)
@@ -64,6 +64,36 @@ class Reads:
         return answer
 
     async def list_rows(self, ref: GroupRef, query: ListQuery, deadline: Deadline) -> RowsRead:
+        values, fence = await self._listed(
+            ref, query, deadline, "list_rows", lambda page: records.has_gaps(query.kind, page[0])
+        )
+        rows = records.rows(query.kind, values, fence, query.with_vectors)
+        self._check_page(query, len(rows), len(values))
+        return RowsRead(tuple(rows), fence)
+
+    async def list_versions(self, ref: GroupRef, query: ListQuery, deadline: Deadline) -> VersionsRead:
+        values, fence = await self._listed(
+            ref,
+            query,
+            deadline,
+            "list_versions",
+            lambda page: any(None in pair for pair in page[0]),
+            versions=True,
+        )
+        versions = {uuid: version for uuid, version in values if None not in (uuid, version)}
+        self._check_page(query, len(versions), len(values))
+        return VersionsRead(versions, fence)
+
+    async def _listed(
+        self,
+        ref: GroupRef,
+        query: ListQuery,
+        deadline: Deadline,
+        what: str,
+        has_gaps: Callable[[Record], bool],
+        *,
+        versions: bool = False,
+    ) -> tuple[Sequence[Any], Fence | None]:
         self._check_size(query.limit)
         if query.anchor is not None and query.kind not in EDGE_KINDS:
             raise ValueError(f"only edges hang on a node, {query.kind} does not")
@@ -76,6 +106,8 @@ class Reads:
                 query.with_vectors,
                 between=bool(query.other_uuid),
                 closed=query.closed_by_facts is not None,
+                bounded=query.up_to_version is not None,
+                versions=versions,
             ),
             {
                 "group_id": ref.group_id,
@@ -88,17 +120,13 @@ class Reads:
                 "end_pk": ref.group_id + END_PK_SUFFIX,
                 "created_at": after.created_at,
                 "uuid": after.uuid,
+                "up_to_version": query.up_to_version,
             },
-            "list_rows",
+            what,
             deadline,
-            lambda page: records.has_gaps(query.kind, page[0]),
+            has_gaps,
         )
-        fence = records.fence(fence_values)
-        rows = records.rows(query.kind, values, fence, query.with_vectors)
-        if len(rows) < len(values) == query.limit:
-            # A short page would tell the caller that it is the last one.
-            raise ShardUnavailable(self._client.shard_id, "the rows of a page are being deleted")
-        return RowsRead(tuple(rows), fence)
+        return values, records.fence(fence_values)
 
     async def changes(self, ref: GroupRef, after_version: int, limit: int, deadline: Deadline) -> Changes:
         changed = await self._changed(CHANGES, ref, after_version, limit, "changes", deadline)
@@ -166,6 +194,11 @@ class Reads:
                 break
             found = await self._client.read(text, parameters, what, deadline)
         return found
+
+    def _check_page(self, query: ListQuery, whole: int, found: int) -> None:
+        if whole < found == query.limit:
+            # A short page would tell the caller that it is the last one.
+            raise ShardUnavailable(self._client.shard_id, "the rows of a page are being deleted")
 
     def _check_size(self, rows: int) -> None:
         # One row more than a page may have tells its reader whether another page follows.

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import uuid
 from typing import Annotated, Any
 
 import typer
@@ -145,17 +146,25 @@ def clear(
     request_id: Annotated[
         str,
         typer.Option(
-            help="Makes the command safe to repeat: the same id takes nothing that was written since."
+            help="Makes the command safe to repeat: the same id takes nothing that was written since. "
+            "Default: a new one."
         ),
     ] = "",
+    up_to_version: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Delete rows up to this version of the group, and leave the queue alone; 0: all rows."
+        ),
+    ] = 0,
     address: Address = DEFAULT_ADDRESS,
     timeout_s: TimeoutS = 30.0,
     as_json: AsJson = False,
 ) -> None:
     """Delete **all rows** of a group; the group itself stays.
 
-    Calls the gateway until nothing is left of what there was at the first call. Episodes that workers have
-    are waited for. Ends with code 1 when it was refused.
+    Calls the gateway until nothing is left of what there was at the first call, also over a restart of the
+    gateway. Episodes that workers have are waited for. Ends with code 1 when it was refused, when no gateway
+    answers or when nothing goes any more, and then tells the command that goes on.
     """
     if not yes:
         if as_json or not sys.stdin.isatty():
@@ -165,7 +174,12 @@ def clear(
         from gateway.cli.group_clearing import clear_and_tell  # noqa: PLC0415 - slow
         from graphgate.v1 import ingest_service_pb2 as pb  # noqa: PLC0415
 
-        request = pb.ClearGroupRequest(group_id=group, request_id=request_id, discard_waiting=discard_waiting)
+        request = pb.ClearGroupRequest(
+            group_id=group,
+            request_id=request_id or str(uuid.uuid4()),
+            up_to_version=up_to_version,
+            discard_waiting=discard_waiting,
+        )
         clear_and_tell(channel, request, timeout_s, as_json=as_json)
 
 

@@ -3,12 +3,13 @@
 Edges go first and then nodes, so that a node takes few edges along. A row is deleted on the condition that
 its version is the one that was read: who writes it meanwhile keeps it. A row that is written gets a version
 above the bound, so that one pass over the group finds all there is, and what was refused is less next time.
+Of the rows only uuids and versions are read, whatever else is in them, and of newer rows nothing is.
 """
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 
@@ -21,9 +22,8 @@ from drivers.errors import (
     ShardTimeout,
     WriteTooHeavy,
 )
-from drivers.graph_model import EDGE_KINDS, ENDPOINT_KINDS, NODE_KINDS, AnyRow, Kind
-from drivers.reads import Anchor, ListCursor, ListQuery, RowsRead
-from drivers.row_size import row_size
+from drivers.graph_model import EDGE_KINDS, ENDPOINT_KINDS, NODE_KINDS, Kind
+from drivers.reads import ROWS_PER_READ_MAX, Anchor, ListCursor, ListQuery, RowsRead, VersionsRead
 from gateway.writes.errors import (
     GroupVersionMismatch,
     RowVersionMismatch,
@@ -39,11 +39,6 @@ from shard_router.router import OwnerCall, Router
 
 ROWS_PER_WRITE_MAX = 400
 """What FalkorDB takes at once."""
-PAGE_CHARS = 4 << 20
-"""Of the texts of one page, about."""
-ROWS_FIRST = 64
-GROWTH_MAX = 4
-"""Times as many rows as before, as long as they are small."""
 RESERVE_S = 0.25
 """Of the deadline, beside twice the time of the longest write: no write is begun in it."""
 
@@ -92,6 +87,8 @@ class _Run:
     """Of the shard that was read last, 0: none."""
     longest_s: float = 0.0
     """Of a write."""
+    refused: int = 0
+    """Writes, for someone wrote to what they were to delete."""
     rng: Random = field(default_factory=Random)
 
     async def clear(self) -> bool:
@@ -111,23 +108,22 @@ class _Run:
 
     async def _clear_kind(self, kind: Kind) -> bool:
         after: ListCursor | None = None
-        limit = min(ROWS_FIRST, self.rows_max)
         while True:
-            rows = await self._page(ListQuery(kind, limit, after=after))
-            if not await self._delete(kind, self._old(rows)):
+            query = ListQuery(kind, ROWS_PER_READ_MAX, after=after, up_to_version=self.up_to_version)
+            keys = await self._versions(query)
+            refused = self.refused
+            if not await self._delete(kind, keys):
                 return False
-            if len(rows) < limit:
+            if self.refused > refused:
+                # What is left of this page, without what has become newer.
+                continue
+            if len(keys) < query.limit:
                 return True
-            after = ListCursor(rows[-1].uuid)
-            per_row = max(1, sum(row_size(row).chars for row in rows) // len(rows))
-            limit = max(1, min(PAGE_CHARS // per_row, GROWTH_MAX * limit, self.rows_max))
-
-    def _old(self, rows: Sequence[AnyRow]) -> Keys:
-        return {row.uuid: row.version for row in rows if row.version <= self.up_to_version}
+            after = ListCursor(list(keys)[-1])
 
     async def _delete(self, kind: Kind, keys: Keys) -> bool:
-        """False: time is up."""
-        waiting = [dict(keys)] if keys else []
+        """All but what is refused. False: time is up."""
+        waiting = [keys] if keys else []
         while waiting:
             if self.longest_s and self._is_time_up():
                 return False
@@ -147,8 +143,7 @@ class _Run:
             try:
                 await self._write(intent)
             except (RowVersionMismatch, WriteContended):
-                left = self._old(await self._rows(kind, tuple(part)))
-                waiting += [dict(left)] if left else []
+                self.refused += 1
             except (WriteTooLarge, WriteTooHeavy, RowLimitExceeded):
                 if len(part) > 1:
                     waiting += _parted(part, (len(part) + 1) // 2)
@@ -160,21 +155,21 @@ class _Run:
     async def _strip(self, kind: Kind, uuid: str) -> None:
         """Deletes some of the edges of a node that is to go and has too many to go in the same write. If
         anything in the group changes meanwhile, it is to be seen first whether the node still is to go."""
-        if not self._old(await self._rows(kind, (uuid,))):
+        version = await self._version_if_old(kind, uuid)
+        if not version:
             return
-        version = self.version
         limit = min(self.rows_max, self.weight_max or self.rows_max)
         for edge, ends in ENDPOINT_KINDS.items():
             if kind not in ends:
                 continue
-            found = await self._page(ListQuery(edge, limit, anchor=Anchor(kind, uuid)))
+            found = await self._versions(ListQuery(edge, limit, anchor=Anchor(kind, uuid)))
             if not found:
                 continue
             intent = WriteIntent(
                 group_id=self.group_id,
                 op_id=new_op_id(),
                 content_hash="clear-rows",
-                deletions=tuple((edge, row.uuid) for row in found),
+                deletions=tuple((edge, found_uuid) for found_uuid in found),
                 allow_missing=True,
                 if_version=version,
             )
@@ -204,27 +199,31 @@ class _Run:
             self.deleted.update(receipt.dropped)
             return receipt
 
-    async def _page(self, query: ListQuery) -> Sequence[AnyRow]:
-        async def read(driver: ShardDriver, placement: Placement) -> RowsRead:
+    async def _versions(self, query: ListQuery) -> Keys:
+        async def read(driver: ShardDriver, placement: Placement) -> VersionsRead:
             self.weight_max = driver.write_weight_max
-            return _owned(await driver.list_rows(placement.ref, query, self.deadline), placement)
+            return _owned(await driver.list_versions(placement.ref, query, self.deadline), placement)
 
-        return await self._read(read)
+        return (await self._read(read)).versions
 
-    async def _rows(self, kind: Kind, uuids: Sequence[str]) -> Sequence[AnyRow]:
+    async def _version_if_old(self, kind: Kind, uuid: str) -> int:
+        """The group's version, at which the row is still to go; 0: it no longer is."""
+
         async def read(driver: ShardDriver, placement: Placement) -> RowsRead:
-            return _owned(await driver.get_rows(placement.ref, kind, uuids, False, self.deadline), placement)
+            found = await driver.get_rows(placement.ref, kind, (uuid,), False, self.deadline)
+            return _owned(found, placement)
 
-        return await self._read(read)
+        rows = (await self._read(read)).rows
+        return self.version if rows and rows[0].version <= self.up_to_version else 0
 
-    async def _read(self, read: OwnerCall[RowsRead]) -> Sequence[AnyRow]:
+    async def _read[R: (RowsRead, VersionsRead)](self, read: OwnerCall[R]) -> R:
         found = await self.router.on_owner(self.group_id, self.deadline, read, create=False, writes=False)
         assert found.fence is not None, "an owner has a fence"
         self.version = max(self.version, found.fence.version)
-        return found.rows
+        return found
 
 
-def _owned(found: RowsRead, placement: Placement) -> RowsRead:
+def _owned[R: (RowsRead, VersionsRead)](found: R, placement: Placement) -> R:
     """Raises StalePlacement: a group that was away meanwhile may have rows that were not seen."""
     if found.fence is None or not found.fence.owned_throughout(placement.ref):
         raise StalePlacement(found.fence)
@@ -232,5 +231,6 @@ def _owned(found: RowsRead, placement: Placement) -> RowsRead:
 
 
 def _parted(keys: Keys, most: int) -> list[dict[str, int]]:
+    """The first part last: to be taken from the end."""
     items = list(keys.items())
-    return [dict(items[at : at + most]) for at in range(0, len(items), most)]
+    return [dict(items[at : at + most]) for at in range(0, len(items), most)][::-1]

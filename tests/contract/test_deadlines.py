@@ -37,6 +37,7 @@ CALLS: dict[str, Call] = {
     "get_rows": lambda d, r, t: d.get_rows(r, Kind.ENTITY, [new_uuid()], False, t),
     "fetch_rows": lambda d, r, t: d.fetch_rows(Kind.ENTITY, {r: [new_uuid()]}, False, t),
     "list_rows": lambda d, r, t: d.list_rows(r, ListQuery(Kind.ENTITY, 10), t),
+    "list_versions": lambda d, r, t: d.list_versions(r, ListQuery(Kind.ENTITY, 10), t),
     "changes": lambda d, r, t: d.changes(r, 0, 10, t),
     "semantic": lambda d, r, t: d.semantic([r], SemanticQuery(Kind.ENTITY, vector([1, 2]), 10), t),
     "nearest": lambda d, r, t: d.nearest(r, NearestQuery(Kind.ENTITY, (vector([1, 2]),), 10, 0.0), t),

@@ -37,6 +37,7 @@ READS: dict[str, Read] = {
     "list_rows anchored": lambda d, r: d.list_rows(
         r, ListQuery(Kind.FACT, 10, anchor=Anchor(Kind.ENTITY, new_uuid())), soon()
     ),
+    "list_versions": lambda d, r: d.list_versions(r, ListQuery(Kind.FACT, 10, up_to_version=1), soon()),
     "changes": lambda d, r: d.changes(r, 0, 10, soon()),
     "semantic": lambda d, r: d.semantic([r], SemanticQuery(Kind.FACT, vector([1, 2]), 10), soon()),
     "nearest": lambda d, r: d.nearest(r, NearestQuery(Kind.FACT, (vector([1, 2]),), 10, 0.0), soon()),

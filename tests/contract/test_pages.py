@@ -280,3 +280,37 @@ async def test_facts_between_two_entities_are_listed(tenant: Tenant, order: List
         assert await listed(b.uuid, a.uuid, page_size) == expected
     assert await listed(b.uuid, c.uuid, 10) == []
     assert len(await listed(a.uuid, a.uuid, 10)) == 6
+
+
+@pytest.mark.parametrize("page_size", [1, 3, 100])
+async def test_versions_are_listed_up_to_one(tenant: Tenant, page_size: int) -> None:
+    """Of rows of every kind, page by page, without those that were written later."""
+    for _ in range(2):
+        await tenant.write(*one_of_each().values())
+    bound = (await tenant.fence()).version
+    await tenant.write(*one_of_each().values())
+    for kind in Kind:
+        everything = {row.uuid: row.version for row in await tenant.listed(kind)}
+        found: dict[str, int] = {}
+        while True:
+            after = ListCursor(next(reversed(found))) if found else None
+            query = ListQuery(kind, page_size, after=after, up_to_version=bound)
+            page = await tenant.driver.list_versions(tenant.ref, query, soon())
+            assert page.fence is not None
+            assert len(page.versions) <= page_size
+            found |= page.versions
+            if len(page.versions) < page_size:
+                break
+        assert list(found.items()) == [pair for pair in everything.items() if pair[1] <= bound]
+        assert 0 < len(found) < len(everything)
+
+
+async def test_versions_of_the_edges_of_a_node(tenant: Tenant) -> None:
+    """All that hang on it, whenever they were written, and no others."""
+    a, b = entity("a"), entity("b")
+    await tenant.write(a, b)
+    edge, other = fact(a.uuid, b.uuid), fact(b.uuid, b.uuid)
+    await tenant.write(edge, other)
+    query = ListQuery(Kind.FACT, 10, anchor=Anchor(Kind.ENTITY, a.uuid))
+    found = await tenant.driver.list_versions(tenant.ref, query, soon())
+    assert list(found.versions) == [edge.uuid]

@@ -78,11 +78,15 @@ class IngestServiceStub:
     """
     ClearGroup: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.ClearGroupRequest, _ingest_service_pb2.ClearGroupResponse]
     """Removes everything from a group: rows of all kinds up to a version, with the edges that hang on them, as many
-    writes of at most 400 rows (ingest.clear_rows_max), one after the other. The group itself stays: its place, its
+    writes that name at most 400 rows (ingest.clear_rows_max), one after the other; newer edges that hang on nodes
+    that go come on top, up to 2,000 in one write (FalkorDB: 400 rows in all). The group itself stays: its place, its
     version, which goes on, and its embedding models. Works until all of it is gone or its deadline is near, then
-    answers with `done` unset: send the same request with the answer's up_to_version until it is set. Others may
-    write, move or clear the group meanwhile; readers see it in part. An episode that was accepted before the call is
-    never applied after an answer with `done`, unless it is replayed. Errors: NOT_FOUND for an unknown group;
+    answers with `done` unset: send the same request with the answer's up_to_version until it is set. Each call looks
+    for the rows from the start of the group, and the shard may pass over all newer ones for it: beside a million of
+    them it needs a longer deadline. Others may write, move or clear the group meanwhile; readers see it in part. An episode that was accepted before the call is never applied after an answer with `done`, unless it is
+    replayed. One that is added while the clear runs may lose facts that it joined to an entity that goes. What is
+    known of requests stays: AddEpisode under a request_id of before answers APPLIED and writes nothing, StreamEpisodes
+    with a stream_id of before resumes behind its end. Whoever imports again after a clear gives new ids. Errors: NOT_FOUND for an unknown group;
     FAILED_PRECONDITION with the reason EPISODES_WAITING while accepted episodes of the group have not ended, unless
     they are to be discarded; ALREADY_EXISTS for a request_id of another write; UNAVAILABLE while the queue of
     episodes does not answer.
@@ -137,11 +141,15 @@ class IngestServiceAsyncStub(IngestServiceStub):
     """
     ClearGroup: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.ClearGroupRequest, _ingest_service_pb2.ClearGroupResponse]  # type: ignore[assignment]
     """Removes everything from a group: rows of all kinds up to a version, with the edges that hang on them, as many
-    writes of at most 400 rows (ingest.clear_rows_max), one after the other. The group itself stays: its place, its
+    writes that name at most 400 rows (ingest.clear_rows_max), one after the other; newer edges that hang on nodes
+    that go come on top, up to 2,000 in one write (FalkorDB: 400 rows in all). The group itself stays: its place, its
     version, which goes on, and its embedding models. Works until all of it is gone or its deadline is near, then
-    answers with `done` unset: send the same request with the answer's up_to_version until it is set. Others may
-    write, move or clear the group meanwhile; readers see it in part. An episode that was accepted before the call is
-    never applied after an answer with `done`, unless it is replayed. Errors: NOT_FOUND for an unknown group;
+    answers with `done` unset: send the same request with the answer's up_to_version until it is set. Each call looks
+    for the rows from the start of the group, and the shard may pass over all newer ones for it: beside a million of
+    them it needs a longer deadline. Others may write, move or clear the group meanwhile; readers see it in part. An episode that was accepted before the call is never applied after an answer with `done`, unless it is
+    replayed. One that is added while the clear runs may lose facts that it joined to an entity that goes. What is
+    known of requests stays: AddEpisode under a request_id of before answers APPLIED and writes nothing, StreamEpisodes
+    with a stream_id of before resumes behind its end. Whoever imports again after a clear gives new ids. Errors: NOT_FOUND for an unknown group;
     FAILED_PRECONDITION with the reason EPISODES_WAITING while accepted episodes of the group have not ended, unless
     they are to be discarded; ALREADY_EXISTS for a request_id of another write; UNAVAILABLE while the queue of
     episodes does not answer.
@@ -235,11 +243,15 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ingest_service_pb2.ClearGroupResponse, _abc.Awaitable[_ingest_service_pb2.ClearGroupResponse]]:
         """Removes everything from a group: rows of all kinds up to a version, with the edges that hang on them, as many
-        writes of at most 400 rows (ingest.clear_rows_max), one after the other. The group itself stays: its place, its
+        writes that name at most 400 rows (ingest.clear_rows_max), one after the other; newer edges that hang on nodes
+        that go come on top, up to 2,000 in one write (FalkorDB: 400 rows in all). The group itself stays: its place, its
         version, which goes on, and its embedding models. Works until all of it is gone or its deadline is near, then
-        answers with `done` unset: send the same request with the answer's up_to_version until it is set. Others may
-        write, move or clear the group meanwhile; readers see it in part. An episode that was accepted before the call is
-        never applied after an answer with `done`, unless it is replayed. Errors: NOT_FOUND for an unknown group;
+        answers with `done` unset: send the same request with the answer's up_to_version until it is set. Each call looks
+        for the rows from the start of the group, and the shard may pass over all newer ones for it: beside a million of
+        them it needs a longer deadline. Others may write, move or clear the group meanwhile; readers see it in part. An episode that was accepted before the call is never applied after an answer with `done`, unless it is
+        replayed. One that is added while the clear runs may lose facts that it joined to an entity that goes. What is
+        known of requests stays: AddEpisode under a request_id of before answers APPLIED and writes nothing, StreamEpisodes
+        with a stream_id of before resumes behind its end. Whoever imports again after a clear gives new ids. Errors: NOT_FOUND for an unknown group;
         FAILED_PRECONDITION with the reason EPISODES_WAITING while accepted episodes of the group have not ended, unless
         they are to be discarded; ALREADY_EXISTS for a request_id of another write; UNAVAILABLE while the queue of
         episodes does not answer.

@@ -149,6 +149,19 @@ async def test_newer_rows_stay_but_for_edges_of_what_goes() -> None:
         assert cleared.deleted[Kind.FACT] == 3
 
 
+async def test_a_page_holds_no_texts_and_no_newer_rows() -> None:
+    """However large the rows are, and however many have been written since: neither is read."""
+    async with a_world() as world:
+        bound = await world.write(*(entity(f"old-{number}") for number in range(20)))
+        for part in range(3):
+            await world.write(*(entity(f"new-{part}-{number}") for number in range(1_000)))
+        world.driver.calls.clear()
+        cleared = await world.clearing(400).clear(GROUP, bound, soon())
+        assert (cleared.done, cleared.deleted) == (True, {Kind.ENTITY: 20})
+        calls = world.driver.calls
+        assert (calls["list_rows"], calls["get_rows"], calls["list_versions"]) == (0, 0, len(Kind))
+
+
 async def test_a_hub_of_newer_edges_goes_in_bounded_writes() -> None:
     """More than one write takes hang on a node that is to go."""
     async with a_world() as world:
