@@ -83,6 +83,7 @@ async def test_the_loss_of_an_index_is_seen(plans: Neo4jPlans, name: str) -> Non
     assert any("Scan" in fault for fault in verdict.faults)
 
 
+@pytest.mark.timeout(300)
 async def test_statements_fail_by_the_indexes_that_are_dropped(
     neo4j: Neo4jDriver, beside: AsyncDriver, plans: Neo4jPlans
 ) -> None:
