@@ -79,13 +79,6 @@ def _intakes(example: ExampleGroup) -> Iterator[QueryShape]:
 
 def _pages(example: ExampleGroup) -> Iterator[QueryShape]:
     """Those of rows are in the lists of query_shapes.py."""
-    for kind in Kind:
-        yield QueryShape(
-            name=shape_name("keys", kind),
-            text=queries_moving.keys_text(kind),
-            parameters={"group": example.ref.group_id, "after_uuid": "", "limit": _LIMIT},
-            indexes=(f"range:{kind}(group_id)", FENCE),
-        )
     for other, label, text in (
         (Other.TOMBSTONE, "_Tombstone", queries_moving.TOMBSTONE_PAGE),
         (Other.OPERATION, "_Op", queries_moving.OPERATION_PAGE),

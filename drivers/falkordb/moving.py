@@ -162,10 +162,9 @@ async def _page_by_keys(
     while True:
         keys = ahead.behind(kind, after, rows_max)
         if keys is None:
-            asked: dict[str, Parameter] = {"group": ref.group_id, "after_uuid": after, "limit": KEYS_AHEAD}
-            found = await client.read(graph, texts.keys_text(kind), asked, deadline, "reading keys ahead")
-            fence = fences(found).get(ref.group_id)
-            learned = [values[0] for tag, values in found if tag == texts.KEY]
+            query = ListQuery(kind, KEYS_AHEAD, after=ListCursor(after))
+            listed = await read.list_versions(client, graph, ref, query, deadline)
+            fence, learned = listed.fence, list(listed.versions)
             ahead.learn(kind, after, learned, whole=len(learned) < KEYS_AHEAD)
             continue
         if not keys:

@@ -200,22 +200,6 @@ def _set(kind: Kind, slot: str) -> str:
 
 # --- pages ----------------------------------------------------------------------------------------
 
-KEY = "KEY"
-
-
-@cache
-def keys_text(kind: Kind) -> str:
-    """Parameters: group, after_uuid, limit. The next uuids in order."""
-    return union(
-        (
-            f"""MATCH {match_all(kind)} WHERE n.group_id = $group AND n.uuid > $after_uuid
-WITH n.uuid AS uuid ORDER BY uuid LIMIT $limit
-{tagged(KEY, "uuid")}""",
-            FENCE_OF_GROUP,
-        )
-    )
-
-
 TOMBSTONE_PAGE = union(
     (
         f"""MATCH (n:_Tombstone) WHERE n.group_id = $group AND n.pk + '' > $after
