@@ -18,7 +18,6 @@ at once.
 # graphiti-core is not in the environment in which the types are checked.
 
 import asyncio
-import importlib.metadata
 import logging
 import os
 import sys
@@ -33,12 +32,12 @@ os.environ["EMBEDDING_DIM"] = sys.argv[5]
 os.environ["SEMAPHORE_LIMIT"] = sys.argv[6]
 
 from graphiti_core import Graphiti
-from graphiti_core.cross_encoder.client import CrossEncoderClient
 from graphiti_core.embedder.openai import OpenAIEmbedder, OpenAIEmbedderConfig
 from graphiti_core.llm_client.config import LLMConfig
 from graphiti_core.llm_client.openai_generic_client import OpenAIGenericClient
 from graphiti_core.nodes import EpisodeType
 from graphiti_core.utils.bulk_utils import RawEpisode
+from library import NoCrossEncoder, opened
 from lines import Message, Operation, serve
 
 ENGINE, URL, GROUP, MODEL_URL, DIMENSION, LIMIT = sys.argv[1:]
@@ -57,11 +56,6 @@ class BoundedModel(OpenAIGenericClient):
     async def _generate_response(self, *args: Any, **kwargs: Any) -> Message:
         async with self._slots:
             return await super()._generate_response(*args, **kwargs)
-
-
-class NoCrossEncoder(CrossEncoderClient):
-    async def rank(self, query: str, passages: list[str]) -> list[tuple[str, float]]:
-        raise RuntimeError("a cross-encoder was called")
 
 
 class Side:
@@ -94,10 +88,7 @@ class Side:
         await self.graphiti.close()
 
     async def open(self, _request: Message) -> Message:
-        # The driver has begun to make them by itself; making them twice at once fails now and then.
-        await self.driver._init_task  # noqa: SLF001 - nothing else tells when it has
-        await self.graphiti.build_indices_and_constraints()
-        return {"version": importlib.metadata.version("graphiti-core")}
+        return await opened(self.graphiti)
 
     async def prepare(self, request: Message) -> Message:
         if ENGINE == "falkordb":

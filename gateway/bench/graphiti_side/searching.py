@@ -15,7 +15,6 @@ ever called.
 # pyright: reportMissingImports=false, reportUntypedBaseClass=false
 # graphiti-core is not in the environment in which the types are checked.
 
-import importlib.metadata
 import logging
 import os
 import sys
@@ -30,7 +29,6 @@ os.environ["GRAPHITI_TELEMETRY_ENABLED"] = "false"
 os.environ["EMBEDDING_DIM"] = "384"
 
 from graphiti_core import Graphiti
-from graphiti_core.cross_encoder.client import CrossEncoderClient
 from graphiti_core.edges import EntityEdge
 from graphiti_core.embedder.client import EmbedderClient
 from graphiti_core.llm_client.client import LLMClient
@@ -43,6 +41,7 @@ from graphiti_core.search.search_config_recipes import (
 from graphiti_core.search.search_filters import SearchFilters
 from graphiti_core.search.search_utils import edge_similarity_search, node_similarity_search
 from graphiti_core.utils.bulk_utils import add_nodes_and_edges_bulk
+from library import NoCrossEncoder, opened
 from lines import Message, Operation, serve
 
 RECIPES = {
@@ -64,11 +63,6 @@ class NoModel(LLMClient):
 class NoEmbedder(EmbedderClient):
     async def create(self, input_data: Any) -> list[float]:
         raise RuntimeError("the embedder was called although every vector is given")
-
-
-class NoCrossEncoder(CrossEncoderClient):
-    async def rank(self, query: str, passages: list[str]) -> list[tuple[str, float]]:
-        raise RuntimeError("a cross-encoder was called")
 
 
 class Side:
@@ -95,10 +89,7 @@ class Side:
         await self.graphiti.close()
 
     async def open(self, _request: Message) -> Message:
-        # The driver has begun to make them by itself; making them twice at once fails now and then.
-        await self.driver._init_task  # noqa: SLF001 - nothing else tells when it has
-        await self.graphiti.build_indices_and_constraints()
-        return {"version": importlib.metadata.version("graphiti-core")}
+        return await opened(self.graphiti)
 
     async def entities(self, request: Message) -> Message:
         now = datetime.now(UTC)
