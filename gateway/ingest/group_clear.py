@@ -11,7 +11,6 @@ from drivers.deadline import Deadline
 from drivers.graph_model import Kind
 from gateway.ingest.errors import (
     EpisodeCleared,
-    EpisodeLost,
     EpisodesWaiting,
     EpisodeUnreadable,
     QueueUnavailable,
@@ -22,6 +21,7 @@ from gateway.ingest.pipeline.written_before import written_before
 from gateway.ingest.queue.queue import EpisodeQueue
 from gateway.ingest.queue.status import Details, EpisodeState, Failure
 from gateway.ingest.queue.units import Member, Result, Unit
+from gateway.ingest.work.results import lost
 from gateway.writes.clearing import RESERVE_S, RowClearing
 from gateway.writes.errors import RequestIdReused
 from gateway.writes.intent import WriteIntent
@@ -202,8 +202,7 @@ class GroupClear:
         if version:
             return Result(member, EpisodeState.APPLIED, Details(version=version))
         if not member.payload:
-            lost = EpisodeLost(member.op_id)
-            return Result(member, EpisodeState.FAILED, Details(error=Failure(lost.reason, str(lost))))
+            return lost(member)
         return Result(member, EpisodeState.FAILED, _cleared(group_id))
 
 
