@@ -105,9 +105,9 @@ class SlotBuilder:
         while True:
             query = ListQuery(wanted.kind, ROWS_PER_LIST, after=after)
             read = await self._target.call(
-                lambda driver, deadline, query=query: driver.list_rows(self._target.ref, query, deadline)
+                lambda driver, deadline, query=query: driver.list_versions(self._target.ref, query, deadline)
             )
-            uuids = [row.uuid for row in read.rows]
+            uuids = list(read.versions)
             for start in range(0, len(uuids), step):
                 if is_stopped():
                     return Indexing.STOPPED
