@@ -256,7 +256,8 @@ class ShardDriver(GroupMoves, Protocol):
     async def advance_slot(
         self, slot: VectorSlot, backlog: SlotBacklog, deadline: Deadline
     ) -> VectorSlot | None:
-        """After everything in the backlog has been filled in. Never goes back. None: there is no slot."""
+        """From slot.progress on, after everything in the backlog has been filled in. Never goes back. None,
+        and nothing is changed: there is no slot, or somebody else has advanced it."""
         ...
 
     async def drop_slot(self, slot: VectorSlot, deadline: Deadline) -> None:

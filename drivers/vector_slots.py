@@ -12,7 +12,7 @@ and builds all of it anew when a property joins; while it does, writes of the wh
 which is for this slot's filling to pace and not for a caller's write to pay.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from math import ceil
@@ -22,8 +22,10 @@ from drivers.filter_parameters import Narrowing, narrowing
 from drivers.graph_model import Kind
 from drivers.search_reads import ScoredRow, SemanticQuery
 
-TAIL_ROWS_MAX = 2_000
-"""Rows and tombstones newer than the slot that one search scans; with more it does not search the slot."""
+TAIL_ROWS_MAX = 5_000
+"""Rows and tombstones newer than the slot that one search scans; with more it does not search the slot. A
+scan of the whole group instead costs the shard time that the filling lacks, and the slot falls further
+behind."""
 
 BACKLOG_ROWS_MAX = 1_000
 FOUND_PER_HIT = 1.25
@@ -81,12 +83,24 @@ class VectorSlot:
 class SlotBacklog:
     """What a slot has to take in next."""
 
-    uuids: tuple[str, ...]
-    """Rows that changed or were deleted."""
+    changes: tuple[SlotProgress, ...]
+    """Rows that changed or were deleted, in order; one that was both comes twice."""
     reaches: SlotProgress
     """How far the slot is when they are in."""
     caught_up: bool
     """There was nothing more when this was read."""
+
+    @property
+    def uuids(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(change.uuid for change in self.changes))
+
+    def parts(self, rows_max: int) -> "Iterator[SlotBacklog]":
+        """It in pieces of so many rows, in order; the last one ends as it does and may have none."""
+        last = max(0, len(self.changes) - 1) // rows_max * rows_max
+        for start in range(0, last, rows_max):
+            piece = self.changes[start : start + rows_max]
+            yield SlotBacklog(piece, piece[-1], caught_up=False)
+        yield SlotBacklog(self.changes[last:], self.reaches, self.caught_up)
 
 
 @dataclass(frozen=True, slots=True)

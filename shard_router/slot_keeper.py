@@ -1,7 +1,7 @@
 """Gives large groups their vector slots, fills them behind the writes and drops those that are not needed.
 
 Every gateway runs one for every shard. Two that fill the same slot do no harm, but twice the work: a keeper
-that finds a slot further than it left it leaves it to the other one for a round.
+that finds a slot elsewhere than it left it leaves it to the other one for a round.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from drivers.deadline import Deadline
 from drivers.errors import GraphgateError, ShardIdentityError, ShardUnavailable
 from drivers.fence import Engine, Fence, GroupRef
 from drivers.graph_model import TEXT_KINDS, Kind
-from drivers.vector_slots import BACKLOG_ROWS_MAX, SlotProgress, VectorSlot
+from drivers.vector_slots import BACKLOG_ROWS_MAX, SlotBacklog, SlotProgress, VectorSlot
 from shard_router.clock import Clock, SystemClock
 from shard_router.fan_out import ShardCall
 from shard_router.fill_pace import FillPace
@@ -30,6 +30,9 @@ type SlotKey = tuple[str, Kind]
 
 ROUND_S = 5.0
 """Between two looks at the slots of a shard, at most; a group that turns out to be large has one at once."""
+ADVANCE_S = 1.0
+"""Between two records of how far a slot is while it is filled. Far below ROUND_S: who sees no other one
+thinks that nobody fills it, and joins in with all of the same work."""
 CALL_S_MAX = 30.0
 CREATE_S_MAX = 120.0
 NOTED_MAX = 1_000
@@ -215,28 +218,23 @@ class SlotKeeper:
             shard_id, lambda driver: driver.slot_backlog(slot, BACKLOG_ROWS_MAX, _soon())
         )
         rows = await self._call(shard_id, _fill_rows)
-        pace = FillPace()
-        for start in range(0, len(backlog.uuids), rows):
-            part = backlog.uuids[start : start + rows]
+        pace, recorded_s = FillPace(), self._clock.monotonic_s()
+        for part in backlog.parts(rows):
             began_s = self._clock.monotonic_s()
-            await self._call(shard_id, partial(_fill_part, slot, part))
-            await self._clock.sleep(pace.pause_s(len(part), self._clock.monotonic_s() - began_s))
-        reached = await self._progress(shard_id, slot)
-        if reached != slot.progress:
-            # Two that began together would go on side by side to the end, each with all of the work.
-            known.mine[key] = reached
-            return False
-        advanced = await self._call(shard_id, lambda driver: driver.advance_slot(slot, backlog, _soon()))
-        if advanced is None:
-            known.slots.pop(key, None)
-            return False
-        known.slots[key], known.mine[key] = advanced, advanced.progress
+            if part.changes:
+                await self._call(shard_id, partial(_fill_part, slot, part.uuids))
+            ended_s = self._clock.monotonic_s()
+            if part.reaches == backlog.reaches or ended_s - recorded_s >= ADVANCE_S:
+                advanced = await self._call(shard_id, partial(_advance, slot, part))
+                if advanced is None:
+                    # It is gone, or another keeper fills it too: of two that began together one gives way.
+                    known.mine.pop(key, None)
+                    return False
+                known.slots[key], known.mine[key] = advanced, advanced.progress
+                slot, recorded_s = advanced, ended_s
+            if part.changes:
+                await self._clock.sleep(pace.pause_s(len(part.changes), ended_s - began_s))
         return not backlog.caught_up
-
-    async def _progress(self, shard_id: str, slot: VectorSlot) -> SlotProgress:
-        """As it is stored; the beginning, if the slot is gone."""
-        listed = await self._call(shard_id, lambda driver: driver.list_slots(_soon()))
-        return next((one.progress for one in listed if one.serial == slot.serial), SlotProgress())
 
     async def _drop(self, shard_id: str, known: _OfShard, slot: VectorSlot) -> None:
         known.slots.pop((slot.ref.group_id, slot.kind), None)
@@ -255,6 +253,10 @@ def _soon() -> Deadline:
 
 async def _fill_rows(driver: ShardDriver) -> int:
     return driver.slot_fill_rows
+
+
+async def _advance(slot: VectorSlot, part: SlotBacklog, driver: ShardDriver) -> VectorSlot | None:
+    return await driver.advance_slot(slot, part, _soon())
 
 
 async def _fill_part(slot: VectorSlot, uuids: tuple[str, ...], driver: ShardDriver) -> None:

@@ -46,10 +46,10 @@ class ModelSlots:
             for version, uuid in changed
             if version > after.version or (version == after.version and after.uuid and uuid > after.uuid)
         )
-        uuids = tuple(dict.fromkeys(uuid for _, uuid in later[:limit]))
+        changes = tuple(SlotProgress(*change) for change in later[:limit])
         if len(later) >= limit:
-            return SlotBacklog(uuids, SlotProgress(*later[limit - 1]), caught_up=False)
-        return SlotBacklog(uuids, SlotProgress(group.fence.version), caught_up=True)
+            return SlotBacklog(changes, changes[-1], caught_up=False)
+        return SlotBacklog(changes, SlotProgress(group.fence.version), caught_up=True)
 
     def fill(self, group: GroupState, slot: VectorSlot, uuids: Sequence[str]) -> None:
         assert len(uuids) <= FILL_ROWS, len(uuids)
@@ -65,7 +65,7 @@ class ModelSlots:
 
     def advance(self, slot: VectorSlot, backlog: SlotBacklog) -> VectorSlot | None:
         stored = self._stored(slot)
-        if stored is None:
+        if stored is None or stored.progress != slot.progress:
             return None
         progress = max(stored.progress, backlog.reaches, key=_place)
         caught_up = stored.caught_up or backlog.caught_up

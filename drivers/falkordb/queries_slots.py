@@ -56,14 +56,14 @@ SET x.dimension = 0, x.caught_up = false"""
 
 DROP_SLOT = f"{_THIS_SLOT} DELETE x"
 
-ADVANCE_SLOT = f"""{_THIS_SLOT} {_SERVING}
+ADVANCE_SLOT = f"""{_THIS_SLOT} {_SERVING} AND x.version = $from_version AND x.uuid = $from_uuid
 WITH x, (x.version < $version OR
 (x.version = $version AND x.uuid <> '' AND ($uuid = '' OR x.uuid < $uuid))) AS further
 SET x.version = CASE WHEN further THEN $version ELSE x.version END,
 x.uuid = CASE WHEN further THEN $uuid ELSE x.uuid END,
 x.caught_up = x.caught_up OR $caught_up
 {tagged(SLOT, _CELLS)}"""
-"""Never backwards: two gateways may fill one slot."""
+"""Never backwards, and only from where it was: two gateways may fill one slot."""
 
 
 def index_texts(label: str, dimension: int) -> tuple[str, ...]:

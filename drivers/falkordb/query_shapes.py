@@ -338,10 +338,11 @@ def _slots(example: ExampleGroup) -> Iterator[QueryShape]:
     """The nodes that say which slots there are have no index: a graph has few."""
     group_id = example.ref.group_id
     few = ("_Slot",)
+    advanced = {"from_version": 0, "from_uuid": "", "version": 0, "uuid": "", "caught_up": False}
     yield QueryShape(name="list-slots", text=queries_slots.LIST_SLOTS, parameters={}, indexes=(), scanned=few)
     for name, text, given in (
         ("create-slot", queries_slots.CREATE_SLOT, {"properties": {}}),
-        ("advance-slot", queries_slots.ADVANCE_SLOT, {"version": 0, "uuid": "", "caught_up": False}),
+        ("advance-slot", queries_slots.ADVANCE_SLOT, advanced),
         ("mark-slot-dropped", queries_slots.MARK_DROPPED, {}),
         ("drop-slot", queries_slots.DROP_SLOT, {}),
     ):

@@ -88,11 +88,11 @@ async def slot_backlog(
     )
     changed = sorted(tuple(values) for tag, values in found if tag == texts.CHANGED)
     fence = fences(found).get(slot.ref.group_id)
-    uuids = tuple(dict.fromkeys(uuid for _, uuid in changed[:limit]))
+    changes = tuple(SlotProgress(*change) for change in changed[:limit])
     if len(changed) >= limit:
-        return SlotBacklog(uuids, SlotProgress(*changed[limit - 1]), caught_up=False)
+        return SlotBacklog(changes, changes[-1], caught_up=False)
     reached = slot.progress if fence is None else SlotProgress(fence.version)
-    return SlotBacklog(uuids, reached, caught_up=True)
+    return SlotBacklog(changes, reached, caught_up=True)
 
 
 async def fill_slot(
@@ -111,6 +111,8 @@ async def advance_slot(
     parameters: dict[str, Parameter] = {
         "key": slot.key,
         "serial": slot.serial,
+        "from_version": slot.progress.version,
+        "from_uuid": slot.progress.uuid,
         "version": backlog.reaches.version,
         "uuid": backlog.reaches.uuid,
         "caught_up": backlog.caught_up,

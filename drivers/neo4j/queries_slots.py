@@ -48,14 +48,14 @@ SET x.dimension = 0, x.caught_up = false"""
 DROP_SLOT = f"{PREFIX}\n{_FIND_SLOT}\nDELETE x"
 
 ADVANCE_SLOT = f"""{PREFIX}
-{_LOCK_SLOT}
+{_LOCK_SLOT} AND x.version = $p.from_version AND x.uuid = $p.from_uuid
 WITH x, (x.version < $p.version OR
   (x.version = $p.version AND x.uuid <> '' AND ($p.uuid = '' OR x.uuid < $p.uuid))) AS on
 SET x.version = CASE WHEN on THEN $p.version ELSE x.version END,
   x.uuid = CASE WHEN on THEN $p.uuid ELSE x.uuid END,
   x.caught_up = x.caught_up OR $p.caught_up
 RETURN {_SLOT}"""
-"""Never backwards, and compared under the lock: two gateways may fill one slot."""
+"""Never backwards, only from where it was, and compared under the lock: two gateways may fill one slot."""
 
 AWAIT_INDEX = f"{PREFIX}\nCALL db.awaitIndex($p.index, $p.seconds)"
 

@@ -365,7 +365,7 @@ def _slots(example: ExampleGroup) -> Iterator[QueryShape]:
         (
             "advance-slot",
             queries_slots.ADVANCE_SLOT,
-            {"version": 0, "uuid": "", "caught_up": False},
+            {"from_version": 0, "from_uuid": "", "version": 0, "uuid": "", "caught_up": False},
             True,
         ),
         ("mark-slot-dropped", queries_slots.MARK_DROPPED, {}, True),

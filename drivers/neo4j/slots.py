@@ -94,10 +94,10 @@ class Slots:
         )
         # A row that is being deleted may lack properties already; its tombstone comes with the next version.
         changed = [(version, uuid) for version, uuid in found if uuid is not None]
-        uuids = tuple(dict.fromkeys(uuid for _, uuid in changed))
-        if len(found) >= limit and changed:
-            return SlotBacklog(uuids, SlotProgress(*changed[-1]), caught_up=False)
-        return SlotBacklog(uuids, SlotProgress(bound), caught_up=True)
+        changes = tuple(SlotProgress(*change) for change in changed)
+        if len(found) >= limit and changes:
+            return SlotBacklog(changes, changes[-1], caught_up=False)
+        return SlotBacklog(changes, SlotProgress(bound), caught_up=True)
 
     async def fill(self, slot: VectorSlot, uuids: Sequence[str], deadline: Deadline) -> None:
         assert len(uuids) <= FILL_ROWS, f"{len(uuids)} rows in one step of a slot"
@@ -125,6 +125,8 @@ class Slots:
             {
                 "key": slot.key,
                 "serial": slot.serial,
+                "from_version": slot.progress.version,
+                "from_uuid": slot.progress.uuid,
                 "version": backlog.reaches.version,
                 "uuid": backlog.reaches.uuid,
                 "caught_up": backlog.caught_up,

@@ -138,8 +138,8 @@ async def test_a_group_in_a_space_of_its_own_is_like_any_other(
         fence = await tenant.fence()
         made = await driver.create_slot(VectorSlot(ref, Kind.ENTITY, fence.embeddings[Kind.ENTITY]), soon())
         backlog = await driver.slot_backlog(made, 100, soon())
-        for n in range(0, len(backlog.uuids), driver.slot_fill_rows):
-            await driver.fill_slot(made, backlog.uuids[n : n + driver.slot_fill_rows], soon())
+        for part in backlog.parts(driver.slot_fill_rows):
+            await driver.fill_slot(made, part.uuids, soon())
         slot = await driver.advance_slot(made, backlog, soon())
         assert slot is not None
         found = await driver.semantic_in_slot(slot, SemanticQuery(Kind.ENTITY, vector([1, 1, 1]), 10), soon())

@@ -37,8 +37,8 @@ async def _made(tenant: Tenant, kind: Kind) -> VectorSlot:
 async def _filled(driver: ShardDriver, slot: VectorSlot) -> VectorSlot:
     while not slot.caught_up:
         backlog = await driver.slot_backlog(slot, BACKLOG_ROWS_MAX, soon())
-        for start in range(0, len(backlog.uuids), driver.slot_fill_rows):
-            await driver.fill_slot(slot, backlog.uuids[start : start + driver.slot_fill_rows], soon())
+        for part in backlog.parts(driver.slot_fill_rows):
+            await driver.fill_slot(slot, part.uuids, soon())
         advanced = await driver.advance_slot(slot, backlog, soon())
         assert advanced is not None
         slot = advanced

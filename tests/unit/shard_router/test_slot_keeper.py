@@ -13,7 +13,7 @@ from drivers.errors import EngineRefused, ShardUnavailable
 from drivers.fence import Engine, Fence, FenceState, GroupRef
 from drivers.graph_model import Kind
 from drivers.vector_slots import BACKLOG_ROWS_MAX, SlotProgress, VectorSlot
-from shard_router.slot_keeper import SlotKeeper
+from shard_router.slot_keeper import ROUND_S, SlotKeeper
 from shard_router.slot_policy import SlotPolicy
 from tests.contract.rows import entity, random_vector, uuids
 from tests.contract.tenant import Tenant, soon
@@ -21,6 +21,8 @@ from tests.model_driver import ModelDriver
 
 POLICY = SlotPolicy(rows_min={Engine.FALKORDB: 40, Engine.NEO4J: 40}, keep_share=0.5, slots_max=2)
 KEY = ("g", Kind.ENTITY)
+TURNS_PER_SECOND = 100
+TURNS_PER_FILL = 15
 
 
 class Refusing(ModelDriver):
@@ -46,6 +48,15 @@ class Counting(ModelDriver):
 
     async def fill_slot(self, slot: VectorSlot, uuids: Sequence[str], deadline: Deadline) -> None:
         self.filled += len(uuids)
+        await super().fill_slot(slot, uuids, deadline)
+
+
+class Slow(Counting):
+    """A busy shard: to fill one backlog takes many of SlowShardClock's rounds."""
+
+    async def fill_slot(self, slot: VectorSlot, uuids: Sequence[str], deadline: Deadline) -> None:
+        for _ in range(TURNS_PER_FILL):
+            await asyncio.sleep(0)
         await super().fill_slot(slot, uuids, deadline)
 
 
@@ -90,6 +101,29 @@ class RoundsApartClock(QuickClock):
             if event.is_set():
                 return True
         return False
+
+
+class SlowShardClock(QuickClock):
+    """Its time is that of Slow: what is waited for and slept is counted in turns of the event loop."""
+
+    def __init__(self) -> None:
+        self._turns = 0
+
+    def monotonic_s(self) -> float:
+        return self._turns / TURNS_PER_SECOND
+
+    async def run(self) -> None:
+        while True:
+            self._turns += 1
+            await asyncio.sleep(0)
+
+    async def sleep(self, seconds: float) -> None:
+        for _ in range(int(seconds * TURNS_PER_SECOND)):
+            await asyncio.sleep(0)
+
+    async def wait(self, event: asyncio.Event, seconds: float) -> bool:
+        await self.sleep(seconds)
+        return event.is_set()
 
 
 @pytest.fixture
@@ -210,6 +244,28 @@ async def test_of_two_that_began_together_one_gives_way() -> None:
         for one in keepers:
             await one.close()
     assert parts * BACKLOG_ROWS_MAX <= driver.filled <= (parts + 2) * BACKLOG_ROWS_MAX
+
+
+async def test_a_fill_that_takes_long_is_left_to_who_began_it() -> None:
+    """Of two gateways one is in the middle of a slow backlog: the other one sees that it gets on, and does
+    not fill the same rows again."""
+    driver, clock = Slow(), SlowShardClock()
+    await driver.create_fence(Fence("g", 1, FenceState.OPEN), soon())
+    tenant, fleet = Tenant(driver, GroupRef("g")), OneShard(driver)
+    await _grow(tenant, BACKLOG_ROWS_MAX)
+    keepers = [SlotKeeper(fleet, {"s": Engine.FALKORDB}, POLICY, clock) for _ in range(2)]
+    ticking = asyncio.create_task(clock.run())
+    try:
+        for one in keepers:
+            one.start()
+            one.note("s", [await tenant.fence()])
+        await _until(lambda: any(_complete(one, 1) for one in keepers))
+    finally:
+        ticking.cancel()
+        for one in keepers:
+            await one.close()
+    assert clock.monotonic_s() > 3 * ROUND_S, "the fill was too quick to be joined"
+    assert driver.filled < 1.2 * BACKLOG_ROWS_MAX
 
 
 async def test_it_outlives_an_outage(fleet: OneShard, keeper: SlotKeeper, tenant: Tenant) -> None:

@@ -71,8 +71,8 @@ async def _slot(driver: Counting, group_id: str) -> VectorSlot:
     fence = (await driver.read_fences([ref], soon()))[group_id]
     slot = await driver.create_slot(VectorSlot(ref, Kind.ENTITY, fence.embeddings[Kind.ENTITY]), soon())
     backlog = await driver.slot_backlog(slot, 1_000, soon())
-    for start in range(0, len(backlog.uuids), driver.slot_fill_rows):
-        await driver.fill_slot(slot, backlog.uuids[start : start + driver.slot_fill_rows], soon())
+    for part in backlog.parts(driver.slot_fill_rows):
+        await driver.fill_slot(slot, part.uuids, soon())
     advanced = await driver.advance_slot(slot, backlog, soon())
     assert advanced is not None
     return advanced
