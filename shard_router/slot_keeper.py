@@ -20,6 +20,7 @@ from drivers.vector_slots import BACKLOG_ROWS_MAX, SlotBacklog, SlotProgress, Ve
 from shard_router.clock import Clock, SystemClock
 from shard_router.fan_out import ShardCall
 from shard_router.fill_pace import FillPace
+from shard_router.parallel import all_in_parallel
 from shard_router.shard_map import ShardInfo
 from shard_router.slot_policy import SlotPolicy, SlotStep, is_large, next_step
 
@@ -44,6 +45,9 @@ class _OfShard:
     slots: dict[SlotKey, VectorSlot]
     mine: dict[SlotKey, SlotProgress]
     """Where this keeper left them."""
+    paces: dict[SlotKey, FillPace]
+    """Of what this keeper fills: kept from one backlog to the next, for a busy shard may show for a moment
+    only what a row costs."""
     noted: dict[str, GroupRef]
     """Groups that are large enough and have no slot yet."""
     woken: asyncio.Event
@@ -70,7 +74,8 @@ class SlotKeeper:
         self._policy = policy or SlotPolicy()
         self._clock = clock or SystemClock()
         self._shards = {
-            shard_id: _OfShard(engine, {}, {}, {}, asyncio.Event()) for shard_id, engine in engines.items()
+            shard_id: _OfShard(engine, {}, {}, {}, {}, asyncio.Event())
+            for shard_id, engine in engines.items()
         }
         self._tasks: dict[str, asyncio.Task[None]] = {}
         """By shard_id."""
@@ -91,7 +96,7 @@ class SlotKeeper:
     # --- shards that come and go, as shard_router.fleet.ShardWatcher -------------------------------
 
     def shard_added(self, info: ShardInfo) -> None:
-        self._shards[info.shard_id] = _OfShard(info.engine, {}, {}, {}, asyncio.Event())
+        self._shards[info.shard_id] = _OfShard(info.engine, {}, {}, {}, {}, asyncio.Event())
         self._begin(info.shard_id)
 
     def shard_dropped(self, shard_id: str) -> None:
@@ -218,27 +223,36 @@ class SlotKeeper:
             shard_id, lambda driver: driver.slot_backlog(slot, BACKLOG_ROWS_MAX, _soon())
         )
         rows = await self._call(shard_id, _fill_rows)
-        pace, recorded_s = FillPace(), self._clock.monotonic_s()
-        for part in backlog.parts(rows):
+        pace, recorded_s = known.paces.setdefault(key, FillPace()), self._clock.monotonic_s()
+        steps = list(backlog.parts(rows))
+        while steps:
+            part, steps = steps[: pace.at_once], steps[pace.at_once :]
             began_s = self._clock.monotonic_s()
-            if part.changes:
-                await self._call(shard_id, partial(_fill_part, slot, part.uuids))
+            await all_in_parallel(
+                {n: partial(self._fill_step, shard_id, slot, step) for n, step in enumerate(part)}
+            )
             ended_s = self._clock.monotonic_s()
-            if part.reaches == backlog.reaches or ended_s - recorded_s >= ADVANCE_S:
-                advanced = await self._call(shard_id, partial(_advance, slot, part))
+            if not steps or ended_s - recorded_s >= ADVANCE_S:
+                advanced = await self._call(shard_id, partial(_advance, slot, part[-1]))
                 if advanced is None:
                     # It is gone, or another keeper fills it too: of two that began together one gives way.
                     known.mine.pop(key, None)
                     return False
                 known.slots[key], known.mine[key] = advanced, advanced.progress
                 slot, recorded_s = advanced, ended_s
-            if part.changes:
-                await self._clock.sleep(pace.pause_s(len(part.changes), ended_s - began_s))
+            filled = sum(len(step.changes) for step in part)
+            if filled:
+                await self._clock.sleep(pace.pause_s(filled, ended_s - began_s))
         return not backlog.caught_up
+
+    async def _fill_step(self, shard_id: str, slot: VectorSlot, step: SlotBacklog) -> None:
+        if step.changes:
+            await self._call(shard_id, lambda driver: driver.fill_slot(slot, step.uuids, _soon()))
 
     async def _drop(self, shard_id: str, known: _OfShard, slot: VectorSlot) -> None:
         known.slots.pop((slot.ref.group_id, slot.kind), None)
         known.mine.pop((slot.ref.group_id, slot.kind), None)
+        known.paces.pop((slot.ref.group_id, slot.kind), None)
         deadline = Deadline.after(CREATE_S_MAX)
         await self._call(shard_id, lambda driver: driver.drop_slot(slot, deadline))
         _LOG.info("shard %s: group %s has no vector slot for %s", shard_id, slot.ref.group_id, slot.kind)
@@ -255,9 +269,5 @@ async def _fill_rows(driver: ShardDriver) -> int:
     return driver.slot_fill_rows
 
 
-async def _advance(slot: VectorSlot, part: SlotBacklog, driver: ShardDriver) -> VectorSlot | None:
-    return await driver.advance_slot(slot, part, _soon())
-
-
-async def _fill_part(slot: VectorSlot, uuids: tuple[str, ...], driver: ShardDriver) -> None:
-    await driver.fill_slot(slot, uuids, _soon())
+async def _advance(slot: VectorSlot, step: SlotBacklog, driver: ShardDriver) -> VectorSlot | None:
+    return await driver.advance_slot(slot, step, _soon())
