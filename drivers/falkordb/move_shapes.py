@@ -6,7 +6,7 @@ from drivers.example_group import ExampleGroup, new_rows
 from drivers.falkordb import queries_moving
 from drivers.falkordb.moving import compose_intake
 from drivers.falkordb.parameters import Parameter
-from drivers.falkordb.write import DEFAULT_SLOT
+from drivers.falkordb.write import DEFAULT_SLOT, operation_parameters
 from drivers.fence import Fence, FenceState
 from drivers.fence_changes import FENCE_CHANGES, LOAD, FenceChange, Value
 from drivers.fence_codec import encode_fence, encode_stats
@@ -79,6 +79,19 @@ def _intakes(example: ExampleGroup) -> Iterator[QueryShape]:
 
 def _pages(example: ExampleGroup) -> Iterator[QueryShape]:
     """Those of rows are in the lists of query_shapes.py."""
+    group_id = example.ref.group_id
+    yield QueryShape(
+        name=shape_name("page", Other.OPERATION, "ids"),
+        text=queries_moving.OPERATION_IDS,
+        parameters={"group": group_id, "after": "", "limit": _LIMIT},
+        indexes=("range:_Op(group_id)", FENCE),
+    )
+    yield QueryShape(
+        name=shape_name("page", Other.OPERATION, "by-ids"),
+        text=queries_moving.OPERATIONS,
+        parameters={"group": group_id, "operations": [operation_parameters(group_id, "")]},
+        indexes=("range:_Op(key)", FENCE),
+    )
     for other, label, text in (
         (Other.TOMBSTONE, "_Tombstone", queries_moving.TOMBSTONE_PAGE),
         (Other.OPERATION, "_Op", queries_moving.OPERATION_PAGE),

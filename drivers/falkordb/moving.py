@@ -6,7 +6,8 @@ To wipe it takes 40 us. The server answers nobody while it stores a batch, 0.15 
 to be felt stays far below WEIGHT_MAX.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from drivers.deadline import Deadline
 from drivers.falkordb import queries_moving as texts
@@ -127,8 +128,8 @@ async def _page(
     ahead: PageAhead | None,
 ) -> GroupPage:
     match cursor.section:
-        case Kind() as kind if ahead is not None and cursor.after:
-            return await _page_by_keys(client, graph, ref, kind, cursor.after, rows_max, deadline, ahead)
+        case (Kind() | Other.OPERATION) as section if ahead is not None and cursor.after:
+            return await _page_by_keys(client, graph, ref, section, cursor.after, rows_max, deadline, ahead)
         case Kind() as kind:
             after = ListCursor(cursor.after) if cursor.after else None
             query = ListQuery(kind, rows_max, after=after, with_vectors=kind in TEXT_KINDS)
@@ -152,7 +153,7 @@ async def _page_by_keys(
     client: GraphClient,
     graph: str,
     ref: GroupRef,
-    kind: Kind,
+    section: Kind | Literal[Other.OPERATION],
     after: str,
     rows_max: int,
     deadline: Deadline,
@@ -160,22 +161,58 @@ async def _page_by_keys(
 ) -> GroupPage:
     fence: Fence | None = None
     while True:
-        keys = ahead.behind(kind, after, rows_max)
+        keys = ahead.behind(section, after, rows_max)
         if keys is None:
-            query = ListQuery(kind, KEYS_AHEAD, after=ListCursor(after))
-            listed = await read.list_versions(client, graph, ref, query, deadline)
-            fence, learned = listed.fence, list(listed.versions)
-            ahead.learn(kind, after, learned, whole=len(learned) < KEYS_AHEAD)
+            learned, fence = await _keys_behind(client, graph, ref, section, after, deadline)
+            ahead.learn(section, after, learned, whole=len(learned) < KEYS_AHEAD)
             continue
         if not keys:
-            return GroupPage((), (), (), after_page(kind, (), rows_max), fence)
-        wanted = {ref: keys}
-        fetched = await read.fetch_in_graph(client, graph, wanted, kind, kind in TEXT_KINDS, deadline)
-        rows, after = fetched[ref.group_id].rows, keys[-1]
+            return GroupPage((), (), (), after_page(section, (), rows_max), fence)
+        after = keys[-1]
         ends = ahead.ends_with(after)
-        if rows or ends:
-            following = after_page(kind, (), rows_max) if ends else CopyCursor(kind, after)
-            return GroupPage(rows, (), (), following, fetched[ref.group_id].fence)
+        following = after_page(section, (), rows_max) if ends else CopyCursor(section, after)
+        if section is Other.OPERATION:
+            page = await _operations(client, graph, ref, keys, following, deadline)
+        else:
+            vectors = section in TEXT_KINDS
+            fetched = await read.fetch_in_graph(client, graph, {ref: keys}, section, vectors, deadline)
+            page = GroupPage(fetched[ref.group_id].rows, (), (), following, fetched[ref.group_id].fence)
+        if page.rows or page.operations or ends:
+            return page
+
+
+async def _keys_behind(
+    client: GraphClient,
+    graph: str,
+    ref: GroupRef,
+    section: Kind | Literal[Other.OPERATION],
+    after: str,
+    deadline: Deadline,
+) -> tuple[list[str], Fence | None]:
+    if section is not Other.OPERATION:
+        query = ListQuery(section, KEYS_AHEAD, after=ListCursor(after))
+        listed = await read.list_versions(client, graph, ref, query, deadline)
+        return list(listed.versions), listed.fence
+    parameters: dict[str, Parameter] = {"group": ref.group_id, "after": after, "limit": KEYS_AHEAD}
+    found = await client.read(graph, texts.OPERATION_IDS, parameters, deadline, "listing operations")
+    # In the order of this language, in which PageAhead looks for them.
+    op_ids = sorted(values[0] for tag, values in found if tag == texts.OP_ID)
+    return op_ids, fences(found).get(ref.group_id)
+
+
+async def _operations(
+    client: GraphClient,
+    graph: str,
+    ref: GroupRef,
+    op_ids: Sequence[str],
+    following: CopyCursor | None,
+    deadline: Deadline,
+) -> GroupPage:
+    wanted: list[Parameter] = [operation_parameters(ref.group_id, op_id) for op_id in op_ids]
+    parameters: dict[str, Parameter] = {"group": ref.group_id, "operations": wanted}
+    found = await client.read(graph, texts.OPERATIONS, parameters, deadline, "reading operations")
+    operations = tuple(sorted(read.operations(found), key=lambda record: record.op_id))
+    return GroupPage((), (), operations, following, fences(found).get(ref.group_id))
 
 
 async def read_changes(

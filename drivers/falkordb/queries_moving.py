@@ -210,6 +210,27 @@ WITH n ORDER BY n.pk LIMIT $limit
 )
 """`after`: the key of the last one."""
 
+OP_ID = "OP_ID"
+
+OPERATION_IDS = union(
+    (
+        f"""MATCH (n:_Op) WHERE n.group_id = $group AND n.op_id > $after
+WITH n.op_id AS op_id ORDER BY op_id LIMIT $limit
+{tagged(OP_ID, "op_id")}""",
+        FENCE_OF_GROUP,
+    )
+)
+
+OPERATIONS = union(
+    (
+        f"""UNWIND $operations AS wanted
+MATCH (n:_Op {{key: wanted.operation_key}}) WHERE n.pk = wanted.operation
+{OPERATION_ROW}""",
+        FENCE_OF_GROUP,
+    )
+)
+"""Parameter: operations (maps as operation_parameters makes them)."""
+
 OPERATION_PAGE = union(
     (
         f"""MATCH (n:_Op) WHERE n.group_id = $group AND n.op_id > $after

@@ -21,7 +21,7 @@ from drivers.fence_changes import (
     Value,
 )
 from drivers.fence_codec import encode_embeddings
-from drivers.moving import CURSOR_END, Settlement, arriving_specs
+from drivers.moving import CURSOR_END, PAGE_ROWS_MAX, Settlement, arriving_specs
 from shard_router.clock import Clock
 from shard_router.moves.cleanup import wipe_slowly
 from shard_router.moves.copy_check import CopyCheck
@@ -217,7 +217,9 @@ class CopySteps:
             session.copy_now(verified=True)
             return
         journal.enter(MovePhase.VERIFYING)
-        await journal.write_soon()
+        if journal.record.rows_total > PAGE_ROWS_MAX:
+            # It may take minutes, and nothing is written meanwhile.
+            await journal.try_to_write()
         check = CopyCheck(
             session.source, session.target, session.target_fence, self._settings.differences_max
         )

@@ -14,7 +14,7 @@ from drivers.graph_model import INT64_MAX, OPEN_END, OPEN_START, AnyRow, Kind, T
 from drivers.moving import COPY_START, CURSOR_END, SECTIONS, CopyCursor, GroupPage, Other, PageAhead
 from drivers.row_codec import kind_of
 from drivers.search_reads import ExpandQuery, KeywordQuery, SemanticQuery
-from drivers.write_plan import WriteStatus
+from drivers.write_plan import OpRecord, WriteStatus
 from tests.contract.conftest import ENGINES, OpenTenant
 from tests.contract.moving_steps import Move, held, operations, pages
 from tests.contract.rows import (
@@ -247,6 +247,8 @@ async def test_pages_with_keys_read_ahead_are_the_same(
     rows = sorted((entity(f"{n}") for n in range(9)), key=lambda row: row.uuid)
     await tenant.write(*rows)
     await tenant.write(*(fact(rows[n].uuid, rows[n + 1].uuid, "f") for n in range(8)))
+    for op_id in ("\U0001f4da", CJK, ODD_OP_ID, "~", "\uffff"):
+        await tenant.write(op_id=op_id)
 
     async def read(cursor: CopyCursor | None, rows_max: int, ahead: PageAhead | None) -> list[GroupPage]:
         found: list[GroupPage] = []
@@ -258,11 +260,16 @@ async def test_pages_with_keys_read_ahead_are_the_same(
     def uuids_of(found: list[GroupPage]) -> list[str]:
         return [row.uuid for page in found for row in page.rows]
 
+    def operations_of(found: list[GroupPage]) -> list[OpRecord]:
+        return [record for page in found for record in page.operations]
+
     for start in (COPY_START, CopyCursor(Kind.ENTITY, rows[4].uuid), CopyCursor(Kind.FACT, rows[8].uuid)):
         plain = await read(start, 2, None)
         by_keys = await read(start, 2, PageAhead())
         assert uuids_of(by_keys) == uuids_of(plain)
-        assert [len(page.operations) for page in by_keys if page.operations] == [2]
+        assert operations_of(by_keys) == operations_of(plain)
+        assert len(operations_of(by_keys)) == 7
+        assert all(len(page.operations) <= 2 for page in by_keys)
         assert all(page.fence == plain[-1].fence for page in by_keys)
     ahead = PageAhead()
     first = await tenant.driver.read_page(tenant.ref, COPY_START, 2, soon(), ahead)
