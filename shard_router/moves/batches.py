@@ -26,11 +26,11 @@ def cursor_after(item: Item) -> CopyCursor:
             return CopyCursor(kind_of(item), item.uuid)
 
 
-def in_order(rows: Sequence[AnyRow], changes: GroupChanges) -> list[Item]:
+def in_order(changes: GroupChanges) -> list[Item]:
     """Of a round: a part of it leaves nothing behind that the next part needs gone, and each edge comes after
     its ends."""
-    nodes = [row for row in rows if kind_of(row) not in EDGE_KINDS]
-    edges = [row for row in rows if kind_of(row) in EDGE_KINDS]
+    nodes = [row for row in changes.rows if kind_of(row) not in EDGE_KINDS]
+    edges = [row for row in changes.rows if kind_of(row) in EDGE_KINDS]
     return [*changes.tombstones, *nodes, *edges, *changes.operations]
 
 

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeGuard
 
 from drivers.fence import Fence
@@ -26,7 +27,8 @@ from shard_router.moves.page_size import PAGE_BYTES
 from shard_router.moves.side import Side
 
 type AnyEdge = Fact | Mention | Membership | SagaEpisode | NextEpisode
-type Node = tuple[Kind, str]
+type Key = tuple[Kind, str]
+"""Kind and uuid; also of an edge."""
 
 
 class CopyInconsistentError(Exception):
@@ -116,19 +118,35 @@ class Copier:
             return Brought(None, None)
         if source.prune_floor > applied:
             return Brought(source, None)
-        rows = changes.rows if source.version == changes.bound else await self._with_ends(changes)
-        items = in_order(rows, changes)
+        apply = partial(self._apply, copying, source.prune_floor, applied)
+        items, bound = in_order(changes), changes.bound
+        was_written_to = source.version != bound
+        target, homeless = await apply(applied if was_written_to else bound, items)
+        if target is not None and was_written_to:
+            # The round does not count before the edges are there that had to wait for a newer node.
+            late = await self._with_ends(changes, homeless) if homeless else ()
+            target, homeless = await apply(bound, late)
+        if target is None:
+            return Brought(source, None)
+        if homeless:
+            raise CopyInconsistentError(f"{homeless[0][0]} {homeless[0][1]} came without its ends")
+        return Brought(source, target, len(items), bound - applied)
+
+    async def _apply(
+        self, copying: Copying, prune_floor: int, applied: int, applied_after: int, items: Sequence[Item]
+    ) -> tuple[Fence | None, Sequence[Key]]:
+        """The target's fence, None: refused; and the edges that were left out because an end is not there."""
         pieces = list(self._parts(APPLY, items))
         target: Fence | None = None
+        left_out: list[Key] = []
         for number, piece in enumerate(pieces, 1):
-            after = changes.bound if number == len(pieces) else applied
-            given = copying.given(applied=applied, applied_after=after, owner_prune_floor=source.prune_floor)
+            after = applied_after if number == len(pieces) else applied
+            given = copying.given(applied=applied, applied_after=after, owner_prune_floor=prune_floor)
             target, homeless = await self._take_in(APPLY, given, piece)
-            if homeless:
-                raise CopyInconsistentError(f"{homeless[0][0]} {homeless[0][1]} came without its ends")
             if target is None:
-                return Brought(source, None)
-        return Brought(source, target, len(items), changes.bound - applied)
+                return None, ()
+            left_out += homeless
+        return target, left_out
 
     # --- the copy ---------------------------------------------------------------------------------
 
@@ -165,7 +183,7 @@ class Copier:
 
     async def _take_in(
         self, change: FenceChange, given: Mapping[str, Value], items: Sequence[Item]
-    ) -> tuple[Fence | None, tuple[tuple[Kind, str], ...]]:
+    ) -> tuple[Fence | None, tuple[Key, ...]]:
         """The target's fence, None: refused; and the edges that were left out."""
         changed = await self._target.take_in(intake(change, given, items))
         if not changed.applied:
@@ -175,18 +193,18 @@ class Copier:
 
     # --- the ends of edges ------------------------------------------------------------------------
 
-    async def _with_ends(self, changes: GroupChanges) -> Sequence[AnyRow]:
-        """The round's rows with those nodes on which its edges hang and that are newer than its bound, and
+    async def _with_ends(self, changes: GroupChanges, homeless: Collection[Key]) -> Sequence[AnyRow]:
+        """Those edges of the round, after the nodes on which they hang and that are newer than its bound, and
         without the edges whose node is gone: the source was written to during the scan. An older node is at
         the target already."""
         coming = {(kind_of(row), row.uuid) for row in changes.rows}
-        edges = [row for row in changes.rows if _is_edge(row)]
+        edges = [row for row in changes.rows if _is_edge(row) and (kind_of(row), row.uuid) in homeless]
         wanted: dict[Kind, list[str]] = defaultdict(list)
         for kind, uuid in dict.fromkeys(end for edge in edges for end in ends(edge)):
             if (kind, uuid) not in coming:
                 wanted[kind].append(uuid)
-        newer: dict[Node, AnyRow] = {}
-        gone: set[Node] = set()
+        newer: dict[Key, AnyRow] = {}
+        gone: set[Key] = set()
         for kind, uuids in wanted.items():
             there = {row.uuid: row.version for row in await self._rows(kind, uuids, with_vectors=False)}
             late = [uuid for uuid, version in there.items() if version > changes.bound]
@@ -194,9 +212,7 @@ class Copier:
             newer |= {(kind, uuid): row for uuid, row in rows.items()}
             gone |= {(kind, uuid) for uuid in uuids if uuid not in there}
             gone |= {(kind, uuid) for uuid in late if uuid not in rows}
-        lost = {(kind_of(edge), edge.uuid) for edge in edges if not gone.isdisjoint(ends(edge))}
-        kept = [row for row in changes.rows if (kind_of(row), row.uuid) not in lost]
-        return [*kept, *newer.values()]
+        return [*newer.values(), *(edge for edge in edges if gone.isdisjoint(ends(edge)))]
 
     async def _rows(self, kind: Kind, uuids: Sequence[str], *, with_vectors: bool) -> list[AnyRow]:
         rows: list[AnyRow] = []
@@ -211,7 +227,7 @@ def _is_edge(item: Item) -> TypeGuard[AnyEdge]:
     return isinstance(item, Fact | Mention | Membership | SagaEpisode | NextEpisode)
 
 
-def ends(edge: AnyEdge) -> tuple[Node, Node]:
+def ends(edge: AnyEdge) -> tuple[Key, Key]:
     source_kind, target_kind = ENDPOINT_KINDS[kind_of(edge)]
     return (source_kind, edge.source_uuid), (target_kind, edge.target_uuid)
 
