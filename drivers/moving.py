@@ -248,9 +248,10 @@ class GroupMoves(Protocol):
         ...
 
     async def read_changes(
-        self, ref: GroupRef, after_version: int, rows_max: int, deadline: Deadline
+        self, ref: GroupRef, after_version: int, rows_max: int, deadline: Deadline, seen_version: int = 0
     ) -> GroupChanges:
-        """In ascending version, never cut inside one; the bound is read under the lock before the scan."""
+        """In ascending version, never cut inside one; the bound is read under the lock before the scan.
+        `seen_version`: of the group, as the caller last saw it; a hint of how much there is, 0: none."""
         ...
 
     async def take_in(self, ref: GroupRef, intake: Intake, deadline: Deadline) -> Changed:

@@ -482,7 +482,7 @@ class ModelDriver:
         return moving.page(self._group(ref), cursor, rows_max, ahead)
 
     async def read_changes(
-        self, ref: GroupRef, after_version: int, rows_max: int, deadline: Deadline
+        self, ref: GroupRef, after_version: int, rows_max: int, deadline: Deadline, seen_version: int = 0
     ) -> GroupChanges:
         await self._begin("read_changes", deadline)
         return moving.changes(self._group(ref), after_version, rows_max)

@@ -238,10 +238,11 @@ class FalkorDBDriver:
         return await moving.read_page(self._client, graph, ref, cursor, rows_max, deadline, ahead)
 
     async def read_changes(
-        self, ref: GroupRef, after_version: int, rows_max: int, deadline: Deadline
+        self, ref: GroupRef, after_version: int, rows_max: int, deadline: Deadline, seen_version: int = 0
     ) -> GroupChanges:
+        graph = self.graph_of(ref)
         return await moving.read_changes(
-            self._client, self.graph_of(ref), ref, after_version, rows_max, deadline
+            self._client, graph, ref, after_version, rows_max, deadline, seen_version
         )
 
     async def take_in(self, ref: GroupRef, intake: Intake, deadline: Deadline) -> Changed:

@@ -216,10 +216,23 @@ async def _operations(
 
 
 async def read_changes(
-    client: GraphClient, graph: str, ref: GroupRef, after_version: int, rows_max: int, deadline: Deadline
+    client: GraphClient,
+    graph: str,
+    ref: GroupRef,
+    after_version: int,
+    rows_max: int,
+    deadline: Deadline,
+    seen_version: int,
 ) -> GroupChanges:
     found, bound, fence = await read.changed(
-        client, graph, ref, after_version, rows_max, deadline, with_operations=True
+        client,
+        graph,
+        ref,
+        after_version,
+        rows_max,
+        deadline,
+        with_operations=True,
+        seen_version=seen_version,
     )
     changes = read.decoded_changes(found, bound, fence)
     operations = sorted(read.operations(found), key=lambda record: record.version)

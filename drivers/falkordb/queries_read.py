@@ -113,10 +113,12 @@ def changed_versions_text(*, with_operations: bool) -> str:
 
 
 @cache
-def changes_text(slots: tuple[tuple[Kind, str], ...], *, with_operations: bool) -> str:
-    """Everything with a version in ($after, $until]. `slots` has one for each of TEXT_KINDS."""
+def changes_text(slots: tuple[tuple[Kind, str], ...], *, with_operations: bool, bounded: bool = False) -> str:
+    """Everything with a version in ($after, $until]; `bounded`: with a version after $after, any $rows_max of
+    each kind. `slots` has one for each of TEXT_KINDS."""
     slot = dict(slots)
-    within = "WHERE n.group_id = $group AND n.version > $after AND n.version <= $until"
+    within = "WHERE n.group_id = $group AND n.version > $after"
+    within += "\nWITH n LIMIT $rows_max" if bounded else " AND n.version <= $until"
     return union(
         (
             *(

@@ -216,14 +216,16 @@ def _lists(example: ExampleGroup) -> Iterator[QueryShape]:
 
 def _changes(example: ExampleGroup) -> Iterator[QueryShape]:
     slots = tuple((kind, slot_of(example.fence.embeddings, kind)) for kind in TEXT_KINDS)
-    for name, with_operations in product(("changed-versions", "changes"), (False, True)):
+    for name, with_operations in product(("changed-versions", "changes", "few-changes"), (False, True)):
         owners = (*Kind, "_Tombstone", *(["_Op"] if with_operations else []))
         used = product(owners, ("group_id", "version"))
         yield QueryShape(
             name=shape_name(name, "operations" * with_operations),
-            text=queries_read.changes_text(slots, with_operations=with_operations)
-            if name == "changes"
-            else queries_read.changed_versions_text(with_operations=with_operations),
+            text=queries_read.changed_versions_text(with_operations=with_operations)
+            if name == "changed-versions"
+            else queries_read.changes_text(
+                slots, with_operations=with_operations, bounded=name == "few-changes"
+            ),
             parameters={
                 "group": example.ref.group_id,
                 "after": 0,

@@ -253,7 +253,7 @@ class Neo4jDriver:
         return await self._moving.read_page(ref, cursor, rows_max, deadline)
 
     async def read_changes(
-        self, ref: GroupRef, after_version: int, rows_max: int, deadline: Deadline
+        self, ref: GroupRef, after_version: int, rows_max: int, deadline: Deadline, seen_version: int = 0
     ) -> GroupChanges:
         return await self._reads.changes_and_operations(ref, after_version, rows_max, deadline)
 

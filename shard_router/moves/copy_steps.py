@@ -300,7 +300,8 @@ class CopySteps:
         if source is not None and source.state is FenceState.FROZEN and source.version == applied:
             return False
         began_s = self._clock.monotonic_s()
-        brought = await self._copier.bring(session.copying, applied)
+        seen_version = 0 if source is None else source.version
+        brought = await self._copier.bring(session.copying, applied, seen_version)
         self._learn(brought.source, brought.target)
         self._gate.forecast.note(brought.items, brought.versions, self._clock.monotonic_s() - began_s)
         return brought.items > 0

@@ -109,10 +109,10 @@ class Copier:
                 await asyncio.gather(ahead, return_exceptions=True)
         return source, target
 
-    async def bring(self, copying: Copying, applied: int) -> Brought:
-        """One round: all that the source has after `applied`, or the first of it if that is much. Raises
-        CopyInconsistentError."""
-        changes = await self._source.changes(applied, PAGE_ROWS_MAX)
+    async def bring(self, copying: Copying, applied: int, seen_version: int = 0) -> Brought:
+        """One round: all that the source has after `applied`, or the first of it if that is much.
+        `seen_version`: the source's, as last seen. Raises CopyInconsistentError."""
+        changes = await self._source.changes(applied, PAGE_ROWS_MAX, seen_version)
         source = changes.fence
         if not copying.is_sourced_by(source) or source is None:
             return Brought(None, None)

@@ -91,11 +91,13 @@ class Side:
         self._page_size.note([*page.rows, *page.tombstones, *page.operations])
         return page
 
-    async def changes(self, after_version: int, rows_max: int) -> GroupChanges:
-        """As many versions as fit, one at least."""
+    async def changes(self, after_version: int, rows_max: int, seen_version: int = 0) -> GroupChanges:
+        """As many versions as fit, one at least. `seen_version`: as of the driver."""
         rows = min(rows_max, self._page_size.rows)
         changes = await self.call(
-            lambda driver, deadline: driver.read_changes(self.ref, after_version, rows, deadline),
+            lambda driver, deadline: driver.read_changes(
+                self.ref, after_version, rows, deadline, seen_version
+            ),
             writes=True,
         )
         self._page_size.note([*changes.rows, *changes.tombstones, *changes.operations])

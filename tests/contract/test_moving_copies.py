@@ -300,8 +300,10 @@ async def test_a_page_goes_on_behind_any_key(tenant: Tenant) -> None:
     assert CopyCursor.of(CURSOR_END) is None
 
 
-async def test_changes_with_vectors_and_operations(tenant: Tenant) -> None:
-    """As the change feed has them, in whole versions of every size, and the operations of the same range."""
+@pytest.mark.parametrize("expected", [0, 1, 1_000])
+async def test_changes_with_vectors_and_operations(tenant: Tenant, expected: int) -> None:
+    """As the change feed has them, in whole versions of every size, and the operations of the same range,
+    however much the caller expects."""
     await rich(tenant)
     bound = (await tenant.fence()).version
     feed = await tenant.changes()
@@ -311,7 +313,7 @@ async def test_changes_with_vectors_and_operations(tenant: Tenant) -> None:
         told: list[int] = []
         after = 0
         while after < bound:
-            part = await tenant.driver.read_changes(tenant.ref, after, rows_max, soon())
+            part = await tenant.driver.read_changes(tenant.ref, after, rows_max, soon(), after + expected)
             assert part.bound > after
             versions = [item.version for item in (*part.rows, *part.tombstones, *part.operations)]
             assert all(after < version <= part.bound for version in versions)
@@ -325,7 +327,7 @@ async def test_changes_with_vectors_and_operations(tenant: Tenant) -> None:
         assert len(rows) == len(feed.rows)
         assert sorted(stones) == sorted((t.uuid, t.version) for t in feed.tombstones)
         assert told == list(range(1, bound + 1))
-    nothing = await tenant.driver.read_changes(tenant.ref, bound, 10, soon())
+    nothing = await tenant.driver.read_changes(tenant.ref, bound, 10, soon(), bound + expected)
     assert (nothing.rows, nothing.tombstones, nothing.operations, nothing.bound) == ((), (), (), bound)
 
 
@@ -335,6 +337,7 @@ async def test_an_unknown_group_is_an_empty_page(driver: ShardDriver) -> None:
     (page,) = await pages(driver, ref, 10)
     assert (page.rows, page.tombstones, page.operations, page.fence) == ((), (), (), None)
     changes = await driver.read_changes(ref, 3, 10, soon())
+    assert await driver.read_changes(ref, 3, 10, soon(), 5) == changes
     assert (changes.rows, changes.tombstones, changes.operations, changes.fence) == ((), (), (), None)
 
 

@@ -28,9 +28,9 @@ class Disturbed(ModelDriver):
     disturbance: Callable[[], Awaitable[object]] | None = None
 
     async def read_changes(
-        self, ref: GroupRef, after_version: int, rows_max: int, deadline: Deadline
+        self, ref: GroupRef, after_version: int, rows_max: int, deadline: Deadline, seen_version: int = 0
     ) -> GroupChanges:
-        changes = await super().read_changes(ref, after_version, rows_max, deadline)
+        changes = await super().read_changes(ref, after_version, rows_max, deadline, seen_version)
         disturbance, self.disturbance = self.disturbance, None
         if disturbance is not None:
             await disturbance()
