@@ -207,6 +207,7 @@ class CopySteps:
             if built is Indexing.BUILT:
                 session.journal.set(indexed_us=self._clock.wall_us())
             session.copy_now(fits=False)
+            self._gate.begins_anew()
         session.copy_now(indexed=built is not Indexing.STOPPED)
 
     async def verify(self) -> None:
@@ -235,6 +236,7 @@ class CopySteps:
                 f"{report.extra_total} are extra, {report.different_total} are different"
             )
         session.copy_now(verified=True, fits=False)
+        self._gate.begins_anew()
 
     # --- the pause --------------------------------------------------------------------------------
 

@@ -8,6 +8,8 @@ from shard_router.moves.settings import MoveSettings
 
 _NEW_SHARE = 0.4
 """Of a new measurement in the running mean."""
+_CATCHING_UP = 0.9
+"""A round that leaves at most this share of what was left before gets on."""
 _SMALL_ITEMS = 8
 """A round of so few is taken for the cost of a round as such."""
 
@@ -52,7 +54,9 @@ class FreezeGate:
     rng: Random
     forecast: DrainForecast
     misses: int = 0
-    """Rounds after which it did not fit."""
+    """Rounds after which it did not fit and that did not get on either."""
+    behind_min: int | None = None
+    """Versions that were left after the round that came nearest; None: since rounds began."""
     thaws: int = 0
     again_at_s: float = 0.0
 
@@ -72,8 +76,16 @@ class FreezeGate:
         seconds = self.forecast.seconds(versions_behind)
         if seconds is not None and seconds <= self.budget_s:
             return True
-        self.misses += 1
+        if self.behind_min is None or versions_behind <= self.behind_min * _CATCHING_UP:
+            self.behind_min = versions_behind
+        else:
+            self.misses += 1
         return False
+
+    def begins_anew(self) -> None:
+        """After something long, during which the group was written to: to catch up with that is no miss, for
+        which writers would have to wait longer in the end."""
+        self.behind_min = None
 
     def thawed(self, now_s: float) -> None:
         self.thaws += 1

@@ -51,11 +51,28 @@ def test_a_longer_pause_is_allowed_after_many_misses_and_never_more_than_half_th
     forecast = DrainForecast()
     forecast.note(items=2, versions=1, seconds=0.06)
     waiting = gate(forecast)
-    opened = [waiting.opens(1, now_s=0.0) for _ in range(11)]
-    assert opened == [False] * 10 + [True]
+    opened = [waiting.opens(1, now_s=0.0) for _ in range(12)]
+    assert opened == [False] * 11 + [True]
     waiting.misses = 10_000
     assert waiting.budget_s == SETTINGS.drain_s_max / 2
     assert waiting.is_hopeless
+
+
+def test_rounds_that_catch_up_do_not_lengthen_the_pause() -> None:
+    """What has gathered during the copy or a verification takes many rounds; only those are misses after
+    which about as much is left as before."""
+    forecast = DrainForecast()
+    forecast.note(items=400, versions=200, seconds=0.5)
+    waiting = gate(forecast)
+    for _ in range(2):
+        for left in (10_000, 8_000, 6_000, 4_000, 2_000, 1_000, 500, 300, 200, 150, 120):
+            assert not waiting.opens(left, now_s=0.0)
+        waiting.begins_anew()
+    assert not waiting.misses
+    assert waiting.budget_s == SETTINGS.freeze_s_max
+    for left in (120, 115, 130):
+        assert not waiting.opens(left, now_s=0.0)
+    assert waiting.misses == 2
 
 
 def test_after_a_thaw_the_next_freeze_waits() -> None:
