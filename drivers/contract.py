@@ -234,7 +234,7 @@ class ShardDriver(GroupMoves, Protocol):
 
     @property
     def slot_fill_rows(self) -> int:
-        """Rows that one fill_slot takes: so many do not hold up the shard's other callers for long."""
+        """Rows of one fill_slot, usually: so many do not hold up the shard's other callers for long."""
         ...
 
     async def list_slots(self, deadline: Deadline) -> Sequence[VectorSlot]: ...
@@ -250,7 +250,7 @@ class ShardDriver(GroupMoves, Protocol):
 
     async def fill_slot(self, slot: VectorSlot, uuids: Sequence[str], deadline: Deadline) -> None:
         """Copies the vectors that these rows have now, and takes out the rows that have none. At most
-        slot_fill_rows. May be done twice, and by two callers at once."""
+        FILL_GROWTH_MAX * slot_fill_rows. May be done twice, and by two callers at once."""
         ...
 
     async def advance_slot(

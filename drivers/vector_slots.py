@@ -13,7 +13,7 @@ which is for this slot's filling to pace and not for a caller's write to pay.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from math import ceil
 
@@ -28,6 +28,8 @@ scan of the whole group instead costs the shard time that the filling lacks, and
 behind."""
 
 BACKLOG_ROWS_MAX = 1_000
+FILL_GROWTH_MAX = 8
+"""Times slot_fill_rows that one fill takes at most, on a shard where each one waits long for its turn."""
 FOUND_PER_HIT = 1.25
 FOUND_PER_FILTERED_HIT = 10
 FOUND_MAX = 1_000
@@ -94,13 +96,19 @@ class SlotBacklog:
     def uuids(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(change.uuid for change in self.changes))
 
+    def split(self, rows_max: int) -> "tuple[SlotBacklog, SlotBacklog | None]":
+        """The first so many rows, and the rest; None: that was all."""
+        piece, rest = self.changes[:rows_max], self.changes[rows_max:]
+        if not rest:
+            return self, None
+        return SlotBacklog(piece, piece[-1], caught_up=False), replace(self, changes=rest)
+
     def parts(self, rows_max: int) -> "Iterator[SlotBacklog]":
         """It in pieces of so many rows, in order; the last one ends as it does and may have none."""
-        last = max(0, len(self.changes) - 1) // rows_max * rows_max
-        for start in range(0, last, rows_max):
-            piece = self.changes[start : start + rows_max]
-            yield SlotBacklog(piece, piece[-1], caught_up=False)
-        yield SlotBacklog(self.changes[last:], self.reaches, self.caught_up)
+        left: SlotBacklog | None = self
+        while left is not None:
+            part, left = left.split(rows_max)
+            yield part
 
 
 @dataclass(frozen=True, slots=True)

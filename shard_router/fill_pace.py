@@ -2,31 +2,35 @@
 
 from math import inf
 
+from drivers.vector_slots import FILL_GROWTH_MAX
+
 SHARE = 0.5
 """Of the shard's time, while a slot is being filled."""
-AT_ONCE_MAX = 4
-"""Steps side by side: a write of somebody else may stand behind so many, on FalkorDB 10 to 20 ms each."""
 
 
 class FillPace:
     """Of one filling, part after part.
 
     A part waits for the searches and writes that run: that is no work of the shard for it. What a row costs
-    is taken from the quickest part so far. Where parts mostly wait, more of them stand in the queue at once:
-    with one after the other, a filling on a busy shard would fall behind its writes, and searches would scan
-    more and more.
+    is taken from the quickest part so far. Where parts mostly wait they grow: on FalkorDB a write waits until
+    the scans that run are over, so that on a busy shard parts are few, and a filling by small ones would fall
+    behind the writes while searches scan more and more.
     """
 
     def __init__(self) -> None:
         self._row_s = inf
-        self.at_once = 1
-        """Steps that the next part may have side by side."""
+        self._growth = 1.0
+
+    @property
+    def growth(self) -> int:
+        """Times as many rows as usual that the next part may have."""
+        return int(self._growth)
 
     def pause_s(self, rows: int, took_s: float) -> float:
         """After a part of so many rows, at least one."""
         self._row_s = min(self._row_s, took_s / rows)
         work_s = rows * self._row_s
         if work_s > 0:
-            waits = took_s / work_s
-            self.at_once = max(1, min(int(self.at_once * waits / 2), AT_ONCE_MAX))
+            # Twice as long as the work itself: the part is as large as it should be.
+            self._growth = max(1.0, min(self._growth * took_s / work_s / 2, FILL_GROWTH_MAX))
         return work_s * (1 - SHARE) / SHARE

@@ -20,7 +20,6 @@ from drivers.vector_slots import BACKLOG_ROWS_MAX, SlotBacklog, SlotProgress, Ve
 from shard_router.clock import Clock, SystemClock
 from shard_router.fan_out import ShardCall
 from shard_router.fill_pace import FillPace
-from shard_router.parallel import all_in_parallel
 from shard_router.shard_map import ShardInfo
 from shard_router.slot_policy import SlotPolicy, SlotStep, is_large, next_step
 
@@ -224,30 +223,24 @@ class SlotKeeper:
         )
         rows = await self._call(shard_id, _fill_rows)
         pace, recorded_s = known.paces.setdefault(key, FillPace()), self._clock.monotonic_s()
-        steps = list(backlog.parts(rows))
-        while steps:
-            part, steps = steps[: pace.at_once], steps[pace.at_once :]
+        left: SlotBacklog | None = backlog
+        while left is not None:
+            part, left = left.split(rows * pace.growth)
             began_s = self._clock.monotonic_s()
-            await all_in_parallel(
-                {n: partial(self._fill_step, shard_id, slot, step) for n, step in enumerate(part)}
-            )
+            if part.changes:
+                await self._call(shard_id, partial(_fill_part, slot, part.uuids))
             ended_s = self._clock.monotonic_s()
-            if not steps or ended_s - recorded_s >= ADVANCE_S:
-                advanced = await self._call(shard_id, partial(_advance, slot, part[-1]))
+            if left is None or ended_s - recorded_s >= ADVANCE_S:
+                advanced = await self._call(shard_id, partial(_advance, slot, part))
                 if advanced is None:
                     # It is gone, or another keeper fills it too: of two that began together one gives way.
                     known.mine.pop(key, None)
                     return False
                 known.slots[key], known.mine[key] = advanced, advanced.progress
                 slot, recorded_s = advanced, ended_s
-            filled = sum(len(step.changes) for step in part)
-            if filled:
-                await self._clock.sleep(pace.pause_s(filled, ended_s - began_s))
+            if part.changes:
+                await self._clock.sleep(pace.pause_s(len(part.changes), ended_s - began_s))
         return not backlog.caught_up
-
-    async def _fill_step(self, shard_id: str, slot: VectorSlot, step: SlotBacklog) -> None:
-        if step.changes:
-            await self._call(shard_id, lambda driver: driver.fill_slot(slot, step.uuids, _soon()))
 
     async def _drop(self, shard_id: str, known: _OfShard, slot: VectorSlot) -> None:
         known.slots.pop((slot.ref.group_id, slot.kind), None)
@@ -269,5 +262,9 @@ async def _fill_rows(driver: ShardDriver) -> int:
     return driver.slot_fill_rows
 
 
-async def _advance(slot: VectorSlot, step: SlotBacklog, driver: ShardDriver) -> VectorSlot | None:
-    return await driver.advance_slot(slot, step, _soon())
+async def _fill_part(slot: VectorSlot, uuids: tuple[str, ...], driver: ShardDriver) -> None:
+    await driver.fill_slot(slot, uuids, _soon())
+
+
+async def _advance(slot: VectorSlot, part: SlotBacklog, driver: ShardDriver) -> VectorSlot | None:
+    return await driver.advance_slot(slot, part, _soon())

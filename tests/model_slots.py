@@ -8,7 +8,14 @@ from drivers.filters import matches
 from drivers.graph_model import Kind, Vector
 from drivers.row_key import RowKey
 from drivers.search_reads import ScoredRow, SemanticQuery
-from drivers.vector_slots import TAIL_ROWS_MAX, SlotBacklog, SlotProgress, SlotRead, VectorSlot
+from drivers.vector_slots import (
+    FILL_GROWTH_MAX,
+    TAIL_ROWS_MAX,
+    SlotBacklog,
+    SlotProgress,
+    SlotRead,
+    VectorSlot,
+)
 from tests.model_group import GroupState, cosine, vector_of
 
 FILL_ROWS = 7
@@ -52,7 +59,7 @@ class ModelSlots:
         return SlotBacklog(changes, SlotProgress(group.fence.version), caught_up=True)
 
     def fill(self, group: GroupState, slot: VectorSlot, uuids: Sequence[str]) -> None:
-        assert len(uuids) <= FILL_ROWS, len(uuids)
+        assert len(uuids) <= FILL_GROWTH_MAX * FILL_ROWS, len(uuids)
         if self._stored(slot) is None:
             return
         held = self._vectors[slot.key]

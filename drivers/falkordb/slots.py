@@ -20,6 +20,7 @@ from drivers.row_codec import pk
 from drivers.row_key import RowKey
 from drivers.search_reads import ScoredRow, SemanticQuery
 from drivers.vector_slots import (
+    FILL_GROWTH_MAX,
     TAIL_ROWS_MAX,
     SlotBacklog,
     SlotProgress,
@@ -29,7 +30,8 @@ from drivers.vector_slots import (
 )
 
 FILL_ROWS = 20
-"""Rows of one query that fills a slot. An insert into the index holds the whole server for 0.5 to 1 ms."""
+"""Rows of one query that fills a slot, usually. An insert into the index holds the whole server for 0.5 to 1
+ms."""
 EMPTY_ROWS = 200
 """Nodes that one query deletes with a slot: 0.2 to 0.5 ms each while the index is there, so it goes first."""
 FOUND_MIN = 100
@@ -98,7 +100,7 @@ async def slot_backlog(
 async def fill_slot(
     client: GraphClient, graph: str, slot: VectorSlot, uuids: Sequence[str], deadline: Deadline
 ) -> None:
-    assert len(uuids) <= FILL_ROWS, f"{len(uuids)} rows in one step of a slot"
+    assert len(uuids) <= FILL_GROWTH_MAX * FILL_ROWS, f"{len(uuids)} rows in one step of a slot"
     rows: list[Parameter] = [{"pk": pk(slot.ref.group_id, uuid), "uuid": uuid} for uuid in uuids]
     parameters: dict[str, Parameter] = {"key": slot.key, "serial": slot.serial, "rows": rows}
     text = texts.fill_text(slot.kind, slot.label, _column(slot))

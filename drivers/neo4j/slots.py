@@ -17,6 +17,7 @@ from drivers.row_codec import pk
 from drivers.row_key import RowKey
 from drivers.search_reads import ScoredRow, SemanticQuery
 from drivers.vector_slots import (
+    FILL_GROWTH_MAX,
     TAIL_ROWS_MAX,
     SlotBacklog,
     SlotProgress,
@@ -100,7 +101,7 @@ class Slots:
         return SlotBacklog(changes, SlotProgress(bound), caught_up=True)
 
     async def fill(self, slot: VectorSlot, uuids: Sequence[str], deadline: Deadline) -> None:
-        assert len(uuids) <= FILL_ROWS, f"{len(uuids)} rows in one step of a slot"
+        assert len(uuids) <= FILL_GROWTH_MAX * FILL_ROWS, f"{len(uuids)} rows in one step of a slot"
         rows = [
             {"pk": pk(slot.ref.group_id, uuid), "slot_pk": f"{slot.label}/{uuid}", "uuid": uuid}
             for uuid in uuids

@@ -107,11 +107,13 @@ class SlotBuilder:
             read = await self._target.call(
                 lambda driver, deadline, query=query: driver.list_versions(self._target.ref, query, deadline)
             )
-            uuids = list(read.versions)
-            for start in range(0, len(uuids), step):
+            uuids, filled = list(read.versions), 0
+            while filled < len(uuids):
                 if is_stopped():
                     return Indexing.STOPPED
-                await self._fill(slot, uuids[start : start + step], pace)
+                part = uuids[filled : filled + step * pace.growth]
+                await self._fill(slot, part, pace)
+                filled += len(part)
             if len(uuids) < ROWS_PER_LIST:
                 break
             after = ListCursor(uuids[-1])

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from gateway.bench.move.calls import (
@@ -164,22 +164,28 @@ class LargeGroup:
             for load in traffic.loads:
                 await load.drain()
 
-    async def _index_ready_us(self, traffic: _Traffic, committed: move_pb2.MoveProgress) -> int:
+    async def _index_ready_us(self, traffic: _Traffic, committed: move_pb2.MoveProgress) -> int | None:
         """When the first search that was sent after the commit was answered by an index; the commit, if that
-        was the first one of all or if the group has no index where it was either."""
+        was the first one of all or if the group has no index where it was either. None: not within
+        INDEXES_S_MAX."""
         committed_us = committed.committed_at.ToMicroseconds()
         before = [indexed for sample, indexed in traffic.by_index if sample.ended_us < committed_us]
         if not any(before) and not await self._is_large():
             return committed_us
-        async with asyncio.timeout(INDEXES_S_MAX):
-            while True:
-                after = [
-                    (sample, indexed) for sample, indexed in traffic.by_index if sample.due_us >= committed_us
-                ]
-                for number, (sample, indexed) in enumerate(after):
-                    if indexed:
-                        return sample.ended_us if number else committed_us
-                await asyncio.sleep(LOOK_S)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(INDEXES_S_MAX):
+                return await self._answered_by_index_us(traffic, committed_us)
+        return None
+
+    async def _answered_by_index_us(self, traffic: _Traffic, committed_us: int) -> int:
+        while True:
+            after = [
+                (sample, indexed) for sample, indexed in traffic.by_index if sample.due_us >= committed_us
+            ]
+            for number, (sample, indexed) in enumerate(after):
+                if indexed:
+                    return sample.ended_us if number else committed_us
+            await asyncio.sleep(LOOK_S)
 
     async def _is_large(self) -> bool:
         """Whether a gateway has a vector index for its facts in mind."""

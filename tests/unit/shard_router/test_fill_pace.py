@@ -2,7 +2,8 @@
 
 import pytest
 
-from shard_router.fill_pace import AT_ONCE_MAX, SHARE, FillPace
+from drivers.vector_slots import FILL_GROWTH_MAX
+from shard_router.fill_pace import SHARE, FillPace
 
 
 def test_it_takes_its_share_of_the_time() -> None:
@@ -24,15 +25,15 @@ def test_what_it_waited_for_others_is_no_work() -> None:
     assert pace.pause_s(5, 0.5) == pytest.approx(usual_s / 4)
 
 
-def test_a_queue_is_joined_with_several_steps_and_left_when_it_is_gone() -> None:
-    """On a shard where every part waits four times as long as it works, parts grow to the limit; on one that
-    does nothing else they go back to one step, whatever several of them take."""
-    pace, step_s, rows = FillPace(), 0.02, 20
-    pace.pause_s(rows, step_s)
+def test_parts_grow_where_they_mostly_wait_and_shrink_where_they_work() -> None:
+    """On a shard where every part waits half a second for its turn, parts grow to the limit; on one that does
+    nothing else they go back to the usual size, whatever the larger ones take."""
+    pace, row_s, rows = FillPace(), 0.001, 20
+    pace.pause_s(rows, rows * row_s)
     for _ in range(5):
-        assert pace.at_once <= AT_ONCE_MAX
-        pace.pause_s(rows * pace.at_once, step_s * (pace.at_once + 4 * AT_ONCE_MAX))
-    assert pace.at_once == AT_ONCE_MAX
+        assert 1 <= pace.growth <= FILL_GROWTH_MAX
+        pace.pause_s(rows * pace.growth, rows * pace.growth * row_s + 0.5)
+    assert pace.growth == FILL_GROWTH_MAX
     for _ in range(5):
-        pace.pause_s(rows * pace.at_once, step_s * pace.at_once)
-    assert pace.at_once == 1
+        pace.pause_s(rows * pace.growth, rows * pace.growth * row_s)
+    assert pace.growth == 1
