@@ -159,8 +159,11 @@ class ShardDriver(GroupMoves, Protocol):
         RegisterClosed when there is none and none may be made."""
         ...
 
-    async def read_fences(self, refs: Sequence[GroupRef], deadline: Deadline) -> Mapping[str, Fence]:
-        """By group_id; groups without a fence are left out."""
+    async def read_fences(
+        self, refs: Sequence[GroupRef], deadline: Deadline, *, settled: bool = False
+    ) -> Mapping[str, Fence]:
+        """By group_id; groups without a fence are left out. `settled`: every commit up to their versions is
+        wholly visible to later reads, as of locked_fence."""
         ...
 
     async def list_fences(self, after: str, limit: int, deadline: Deadline) -> Sequence[Fence]:

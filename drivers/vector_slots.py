@@ -121,7 +121,8 @@ class SlotRead:
     enough: bool
     """False: the slot is gone or lags too far behind, or after filtering too few are left: scan instead."""
     progress: SlotProgress | None = None
-    """Of the slot at the time of the search, for the next one."""
+    """Of the slot at the time of the search, for the next one. None: the slot is no use to this search,
+    however many candidates are asked for."""
 
 
 async def searched_until_enough(
@@ -138,6 +139,6 @@ async def searched_until_enough(
             return await search(few)
         case Narrowing.HOLDING:
             read = await search(few)
-            return read if read.enough else await search(many)
+            return read if read.enough or read.progress is None else await search(many)
         case Narrowing.ANY:
             return await search(many)

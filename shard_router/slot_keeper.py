@@ -1,7 +1,8 @@
 """Gives large groups their vector slots, fills them behind the writes and drops those that are not needed.
 
-Every gateway runs one for every shard. Two that fill the same slot do no harm, but twice the work: a keeper
-that finds a slot elsewhere than it left it leaves it to the other one for a round.
+Every gateway runs one for every shard. Two that fill slots of one shard do no harm, but take twice the share
+of its time, and on the same slot do twice the work: a keeper that finds any slot of a shard elsewhere than it
+left it leaves the filling to the other one for a round.
 """
 
 import asyncio
@@ -43,13 +44,15 @@ class _OfShard:
     engine: Engine
     slots: dict[SlotKey, VectorSlot]
     mine: dict[SlotKey, SlotProgress]
-    """Where this keeper left them."""
+    """Where this keeper has left them, or has last seen those that it does not fill."""
     paces: dict[SlotKey, FillPace]
     """Of what this keeper fills: kept from one backlog to the next, for a busy shard may show for a moment
     only what a row costs."""
     noted: dict[str, GroupRef]
     """Groups that are large enough and have no slot yet."""
     woken: asyncio.Event
+    gives_way: bool = False
+    """Another keeper fills slots of this shard: this one fills none in the present round."""
     has_failed: bool = False
     """A step of the present rounds."""
 
@@ -167,6 +170,9 @@ class SlotKeeper:
         """One step of every slot that needs one; whether there is more to fill."""
         listed = await self._call(shard_id, lambda driver: driver.list_slots(_soon()))
         known.slots = {(slot.ref.group_id, slot.kind): slot for slot in listed}
+        stored = {key: slot.progress for key, slot in known.slots.items()}
+        known.gives_way = any(known.mine.get(key, SlotProgress()) != at for key, at in stored.items())
+        known.mine = stored
         noted, known.noted = known.noted, {}
         refs = {**{slot.ref.group_id: slot.ref for slot in listed}, **noted}
         if not refs:
@@ -214,10 +220,9 @@ class SlotKeeper:
 
     async def _fill(self, shard_id: str, known: _OfShard, slot: VectorSlot) -> bool:
         """Takes in one backlog, in parts; whether there is more."""
-        key = (slot.ref.group_id, slot.kind)
-        if known.mine.get(key, SlotProgress()) != slot.progress:
-            known.mine[key] = slot.progress
+        if known.gives_way:
             return False
+        key = (slot.ref.group_id, slot.kind)
         backlog = await self._call(
             shard_id, lambda driver: driver.slot_backlog(slot, BACKLOG_ROWS_MAX, _soon())
         )
@@ -234,7 +239,7 @@ class SlotKeeper:
                 advanced = await self._call(shard_id, partial(_advance, slot, part))
                 if advanced is None:
                     # It is gone, or another keeper fills it too: of two that began together one gives way.
-                    known.mine.pop(key, None)
+                    known.gives_way = True
                     return False
                 known.slots[key], known.mine[key] = advanced, advanced.progress
                 slot, recorded_s = advanced, ended_s

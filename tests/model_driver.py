@@ -185,7 +185,9 @@ class ModelDriver:
         group.fence = group.fence or replace(fence, stats=every_kind(fence.stats))
         return group.fence
 
-    async def read_fences(self, refs: Sequence[GroupRef], deadline: Deadline) -> Mapping[str, Fence]:
+    async def read_fences(
+        self, refs: Sequence[GroupRef], deadline: Deadline, *, settled: bool = False
+    ) -> Mapping[str, Fence]:
         await self._begin("read_fences", deadline)
         return self._fences(refs)
 

@@ -114,7 +114,10 @@ class FalkorDBDriver:
             await schema.ensure(self._client, (graph,), deadline)
         return await fences.create_fence(self._client, graph, fence, roots, deadline)
 
-    async def read_fences(self, refs: Sequence[GroupRef], deadline: Deadline) -> Mapping[str, Fence]:
+    async def read_fences(
+        self, refs: Sequence[GroupRef], deadline: Deadline, *, settled: bool = False
+    ) -> Mapping[str, Fence]:
+        """A query sees whole commits: they are always settled."""
         return await fences.read_fences(self._client, refs, self._pool_graphs, deadline)
 
     async def list_fences(self, after: str, limit: int, deadline: Deadline) -> Sequence[Fence]:

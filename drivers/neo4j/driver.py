@@ -133,8 +133,10 @@ class Neo4jDriver:
     ) -> Fence:
         return await self._fences.create_fence(fence, roots, deadline)
 
-    async def read_fences(self, refs: Sequence[GroupRef], deadline: Deadline) -> Mapping[str, Fence]:
-        return await self._fences.read_fences(refs, deadline)
+    async def read_fences(
+        self, refs: Sequence[GroupRef], deadline: Deadline, *, settled: bool = False
+    ) -> Mapping[str, Fence]:
+        return await self._fences.read_fences(refs, deadline, settled=settled)
 
     async def list_fences(self, after: str, limit: int, deadline: Deadline) -> Sequence[Fence]:
         return await self._fences.list_fences(after, limit, deadline)

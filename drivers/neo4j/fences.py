@@ -17,6 +17,7 @@ from drivers.neo4j.queries_fences import (
     CREATE_MARKER,
     LIST_ALL_FENCES,
     LIST_FENCES,
+    LOCKED_FENCES,
     PING,
     RAISE_GATE,
     READ_FENCES,
@@ -100,8 +101,13 @@ class Fences:
             raise RegisterClosed(self._client.shard_id, fence.group_id)
         return decode_fence(values)
 
-    async def read_fences(self, refs: Sequence[GroupRef], deadline: Deadline) -> dict[str, Fence]:
+    async def read_fences(
+        self, refs: Sequence[GroupRef], deadline: Deadline, *, settled: bool = False
+    ) -> dict[str, Fence]:
         groups = [{"group_id": group_id} for group_id in sorted({ref.group_id for ref in refs})]
+        if settled:
+            locked = await self._client.repeatable(LOCKED_FENCES, {"groups": groups}, "read_fences", deadline)
+            return records.fences([values for (values,) in locked])
         ((found,),) = await self._client.read(READ_FENCES, {"groups": groups}, "read_fences", deadline)
         return records.fences(found)
 

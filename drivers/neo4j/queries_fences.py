@@ -66,6 +66,14 @@ READ_FENCES = f"""{PREFIX}
 {fences_of_groups("")}
 RETURN fences"""
 
+LOCKED_FENCES = f"""{PREFIX}
+UNWIND $p.groups AS wanted
+MATCH (f:_Fence {{group_id: wanted.group_id}}) USING INDEX SEEK f:_Fence(group_id)
+SET f += {{}}
+RETURN {FENCE}"""
+"""`groups` sorted, so that two of these wait for each other in one direction only. Every commit up to their
+versions is wholly visible to later reads; see queries_write.IMAGES."""
+
 LIST_FENCES = f"""{PREFIX}
 MATCH (f:_Fence) USING INDEX SEEK f:_Fence(group_id)
 WHERE f.group_id > $p.after AND f.state IN ['OPEN', 'FROZEN']

@@ -75,6 +75,13 @@ def _shard(example: ExampleGroup) -> Iterator[QueryShape]:
     ):
         yield QueryShape(name=name, text=text, parameters=given, indexes=(FENCE,))
     yield QueryShape(
+        name="locked-fences",
+        text=queries_fences.LOCKED_FENCES,
+        parameters={"groups": groups},
+        indexes=(FENCE,),
+        writes=True,
+    )
+    yield QueryShape(
         name="create-fence",
         text=queries_fences.CREATE_FENCE,
         parameters={"fence": encode_fence(example.fence), "roots": [], "stripe": 0},

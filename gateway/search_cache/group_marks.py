@@ -38,12 +38,15 @@ class GroupMarks:
     """By group_id, of those that exist: how many it has."""
 
 
-async def read_marks(router: Router, group_ids: Sequence[str], deadline: Deadline) -> GroupMarks | None:
-    """None: a group is changing its place. Raises what finding the groups and the shards raise."""
+async def read_marks(
+    router: Router, group_ids: Sequence[str], deadline: Deadline, *, settled: bool
+) -> GroupMarks | None:
+    """None: a group is changing its place. `settled`: what is read after them has all that was written up to
+    them; an answer may be kept under no others. Raises what finding the groups and the shards raise."""
     located = await router.locate(group_ids, deadline)
 
     async def fences_of(refs: tuple[GroupRef, ...], driver: ShardDriver) -> Mapping[str, Fence]:
-        return await driver.read_fences(refs, deadline)
+        return await driver.read_fences(refs, deadline, settled=settled)
 
     calls = {shard_id: partial(fences_of, refs) for shard_id, refs in located.refs.items()}
     read = await router.fan_out_all(calls, deadline)

@@ -75,16 +75,24 @@ class SearchCache:
         passing = self._passing(question, use)
         if passing is not None:
             return self._counted(await run(deadline), passing)
-        marks = await self._marks(question, deadline)
+        source, kept = Source.NOT_KEPT, self._kept.get(question.key)
+        if use is CacheUse.REFRESH:
+            source = Source.REFRESH
+        elif kept is not None:
+            marks = await self._marks(question, deadline, settled=False)
+            if marks is None:
+                return self._counted(await run(deadline), Source.UNCONFIRMED)
+            source = self._judge(question, marks, kept)
+            if source is Source.KEPT:
+                return self._given(kept, source, began_s)
+        # Neo4j shows a fence of a commit whose rows it does not show yet: an answer without them would be
+        # kept for that version.
+        marks = await self._marks(question, deadline, settled=True)
         if marks is None:
             return self._counted(await run(deadline), Source.UNCONFIRMED)
         make = partial(self._make, question, marks, run)
         if use is CacheUse.REFRESH:
-            return self._made(await make(deadline), Source.REFRESH)
-        kept = self._kept.get(question.key)
-        source = self._judge(question, marks, kept)
-        if kept is not None and source is Source.KEPT:
-            return self._given(kept, source, began_s)
+            return self._made(await make(deadline), source)
         if not question.can_be_shared:
             return self._made(await make(deadline), source)
         made, is_first = await self._shared.run((question.key, marks.marks), make, deadline)
@@ -120,18 +128,16 @@ class SearchCache:
             return Source.ALL_GROUPS
         return Source.EXPLAIN if question.explain else None
 
-    async def _marks(self, question: Question, deadline: Deadline) -> GroupMarks | None:
+    async def _marks(self, question: Question, deadline: Deadline, *, settled: bool) -> GroupMarks | None:
         soon = deadline.within(min(MARKS_S_MAX, MARKS_SHARE * deadline.remaining_s()))
         try:
             async with asyncio.timeout(soon.remaining_s()):
-                return await read_marks(self._router, question.group_ids or (), soon)
+                return await read_marks(self._router, question.group_ids or (), soon, settled=settled)
         except (GraphgateError, TimeoutError):
             # What is wrong, the search finds and tells.
             return None
 
-    def _judge(self, question: Question, marks: GroupMarks, kept: KeptAnswer | None) -> Source:
-        if kept is None:
-            return Source.NOT_KEPT
+    def _judge(self, question: Question, marks: GroupMarks, kept: KeptAnswer) -> Source:
         in_time = self._clock.monotonic_s() - kept.made_s < self._settings.ttl_s
         asked_us = question.asked_us
         if not in_time or not (asked_us is None or kept.asked_us <= asked_us < kept.until_us):

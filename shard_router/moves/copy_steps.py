@@ -218,7 +218,8 @@ class CopySteps:
             session.copy_now(verified=True)
             return
         journal.enter(MovePhase.VERIFYING)
-        if journal.record.rows_total > PAGE_ROWS_MAX:
+        source = session.source_fence
+        if source is not None and sum(stats.rows for stats in source.stats.values()) > PAGE_ROWS_MAX:
             # It may take minutes, and nothing is written meanwhile.
             await journal.try_to_write()
         check = CopyCheck(

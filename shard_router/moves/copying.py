@@ -3,11 +3,11 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeGuard
 
-from drivers.fence import Fence
+from drivers.fence import Fence, FenceState
 from drivers.fence_changes import APPLY, LOAD, FenceChange, Value
 from drivers.graph_model import (
     ENDPOINT_KINDS,
@@ -120,16 +120,17 @@ class Copier:
             return Brought(source, None)
         apply = partial(self._apply, copying, source.prune_floor, applied)
         items, bound = in_order(changes), changes.bound
-        was_written_to = source.version != bound
-        target, homeless = await apply(applied if was_written_to else bound, items)
-        if target is not None and was_written_to:
-            # The round does not count before the edges are there that had to wait for a newer node.
-            late = await self._with_ends(changes, homeless) if homeless else ()
-            target, homeless = await apply(bound, late)
-        if target is None:
-            return Brought(source, None)
+        is_open = source.state is FenceState.OPEN
+        target, homeless = await apply(applied if is_open else bound, items)
+        if target is not None and homeless and is_open:
+            target, homeless = await apply(applied, await self._with_ends(changes, homeless))
         if homeless:
             raise CopyInconsistentError(f"{homeless[0][0]} {homeless[0][1]} came without its ends")
+        if target is not None and is_open:
+            # Only now the round counts: who goes on after a crash must not miss an edge that had to wait.
+            target, _ = await apply(bound, ())
+        if target is None:
+            return Brought(source, None)
         return Brought(source, target, len(items), bound - applied)
 
     async def _apply(
@@ -196,7 +197,10 @@ class Copier:
     async def _with_ends(self, changes: GroupChanges, homeless: Collection[Key]) -> Sequence[AnyRow]:
         """Those edges of the round, after the nodes on which they hang and that are newer than its bound, and
         without the edges whose node is gone: the source was written to during the scan. An older node is at
-        the target already."""
+        the target already.
+
+        The nodes get the bound for their version: a reader of Neo4j may find a row of which a commit shows
+        half, and the next round is to write it again."""
         coming = {(kind_of(row), row.uuid) for row in changes.rows}
         edges = [row for row in changes.rows if _is_edge(row) and (kind_of(row), row.uuid) in homeless]
         wanted: dict[Kind, list[str]] = defaultdict(list)
@@ -209,7 +213,7 @@ class Copier:
             there = {row.uuid: row.version for row in await self._rows(kind, uuids, with_vectors=False)}
             late = [uuid for uuid, version in there.items() if version > changes.bound]
             rows = {row.uuid: row for row in await self._rows(kind, late, with_vectors=True)}
-            newer |= {(kind, uuid): row for uuid, row in rows.items()}
+            newer |= {(kind, uuid): replace(row, version=changes.bound) for uuid, row in rows.items()}
             gone |= {(kind, uuid) for uuid in uuids if uuid not in there}
             gone |= {(kind, uuid) for uuid in late if uuid not in rows}
         return [*newer.values(), *(edge for edge in edges if gone.isdisjoint(ends(edge)))]

@@ -1,14 +1,15 @@
 """Fences: who owns a group, created once, listed in order."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 from drivers.contract import ShardDriver
 from drivers.fence import EmbeddingSpec, Fence, FenceState, GroupRef, KindStats
-from drivers.graph_model import INT64_MAX, Kind
+from drivers.graph_model import INT64_MAX, Entity, Kind
 from tests.contract.conftest import OpenTenant
-from tests.contract.rows import new_uuid
-from tests.contract.tenant import soon
+from tests.contract.rows import entity, new_uuid
+from tests.contract.tenant import Tenant, soon
 
 FULL = Fence(
     group_id="",
@@ -115,3 +116,31 @@ async def test_owned_groups_are_listed_in_code_point_order(driver: ShardDriver) 
     after_first = await _all(driver, owned[0], 1_000, base)
     assert [fence.group_id for fence in after_first] == owned[1:]
     assert await driver.list_fences("~", 10, soon()) == []
+
+
+async def test_settled_fences_are_of_commits_that_are_wholly_there(tenant: Tenant) -> None:
+    """Beside a writer of many rows: what is read after a settled fence has at least its version in every row,
+    so that an answer may be kept for that version."""
+    rows = [entity(f"{n}") for n in range(300)]
+    await tenant.write(*rows)
+    uuids = [row.uuid for row in rows]
+    writing = asyncio.create_task(_write_again(tenant, rows, 8))
+    looks = 0
+    try:
+        while not writing.done():
+            fences = await tenant.driver.read_fences([tenant.ref], soon(), settled=True)
+            read = await tenant.driver.get_rows(tenant.ref, Kind.ENTITY, uuids, False, soon())
+            assert len(read.rows) == len(rows)
+            assert min(row.version for row in read.rows) >= fences[tenant.ref.group_id].version
+            looks += 1
+    finally:
+        await writing
+    assert looks
+    assert (await tenant.driver.read_fences([tenant.ref], soon(), settled=True)) == (
+        await tenant.driver.read_fences([tenant.ref], soon())
+    )
+
+
+async def _write_again(tenant: Tenant, rows: Sequence[Entity], times: int) -> None:
+    for number in range(times):
+        await tenant.write(*(replace(row, summary=f"{number}") for row in rows))

@@ -3,7 +3,7 @@
 import pytest
 
 from drivers.vector_slots import FILL_GROWTH_MAX
-from shard_router.fill_pace import SHARE, FillPace
+from shard_router.fill_pace import PARTS_SEEN, SHARE, FillPace
 
 
 def test_it_takes_its_share_of_the_time() -> None:
@@ -37,3 +37,12 @@ def test_parts_grow_where_they_mostly_wait_and_shrink_where_they_work() -> None:
     for _ in range(5):
         pace.pause_s(rows * pace.growth, rows * pace.growth * row_s)
     assert pace.growth == 1
+
+
+def test_a_part_that_cost_nothing_is_forgotten() -> None:
+    """Deleted rows are taken out in no time: the inserts after them are paused for all the same."""
+    pace, row_s, paused_s = FillPace(), 0.001, 0.0
+    pace.pause_s(20, 0.000_02)
+    for _ in range(PARTS_SEEN):
+        paused_s = pace.pause_s(20, 20 * row_s)
+    assert paused_s == pytest.approx(20 * row_s * (1 - SHARE) / SHARE)

@@ -54,9 +54,20 @@ class Counting(ModelDriver):
 class Slow(Counting):
     """A busy shard: to fill one backlog takes many of SlowShardClock's rounds."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.fills = 0
+        self.side_by_side = 0
+        """Of the fills, those that began while another one ran."""
+        self._running = 0
+
     async def fill_slot(self, slot: VectorSlot, uuids: Sequence[str], deadline: Deadline) -> None:
+        self.fills += 1
+        self.side_by_side += self._running > 0
+        self._running += 1
         for _ in range(TURNS_PER_FILL):
             await asyncio.sleep(0)
+        self._running -= 1
         await super().fill_slot(slot, uuids, deadline)
 
 
@@ -266,6 +277,28 @@ async def test_a_fill_that_takes_long_is_left_to_who_began_it() -> None:
             await one.close()
     assert clock.monotonic_s() > 3 * ROUND_S, "the fill was too quick to be joined"
     assert driver.filled < 1.2 * BACKLOG_ROWS_MAX
+
+
+async def test_several_slots_of_a_shard_are_filled_by_one_keeper() -> None:
+    """Each keeper takes its share of the shard's time: of two, one fills all slots, and not each its own."""
+    driver, clock = Slow(), SlowShardClock()
+    tenants = [Tenant(driver, GroupRef(group_id)) for group_id in ("a", "b")]
+    for tenant in tenants:
+        await driver.create_fence(Fence(tenant.ref.group_id, 1, FenceState.OPEN), soon())
+        await _grow(tenant, BACKLOG_ROWS_MAX // 2)
+    keepers = [SlotKeeper(OneShard(driver), {"s": Engine.FALKORDB}, POLICY, clock) for _ in range(2)]
+    ticking = asyncio.create_task(clock.run())
+    try:
+        for one in keepers:
+            one.start()
+            one.note("s", [await tenant.fence() for tenant in tenants])
+        await _until(lambda: any(_complete(one, 1, "a") and _complete(one, 1, "b") for one in keepers))
+    finally:
+        ticking.cancel()
+        for one in keepers:
+            await one.close()
+    assert clock.monotonic_s() > 3 * ROUND_S, "the fill was too quick to be joined"
+    assert driver.side_by_side < 0.2 * driver.fills
 
 
 async def test_it_outlives_an_outage(fleet: OneShard, keeper: SlotKeeper, tenant: Tenant) -> None:
