@@ -5,6 +5,8 @@ So a row of the source with that version or a lower one has to be there, exactly
 changed or deleted since is on its way.
 """
 
+from collections.abc import Callable
+
 from drivers.fence import Fence
 from drivers.moving import SECTIONS, Other, Section
 from drivers.reads import Tombstone
@@ -35,9 +37,17 @@ class _UpTo(Allows):
 
 
 class CopyCheck(Comparison):
-    def __init__(self, source: Side, target: Side, copied: Fence, differences_max: int) -> None:
+    def __init__(
+        self,
+        source: Side,
+        target: Side,
+        copied: Fence,
+        differences_max: int,
+        is_stopped: Callable[[], bool],
+    ) -> None:
         """`copied`: the target's fence."""
-        super().__init__(Scan(source, as_copy=True), Scan(target, as_copy=True), SECTIONS, differences_max)
+        left, right = (Scan(side, as_copy=True, is_stopped=is_stopped) for side in (source, target))
+        super().__init__(left, right, SECTIONS, differences_max)
         self._source = source
         self._applied = copied.applied
         self._prune_floor = copied.prune_floor
@@ -45,7 +55,7 @@ class CopyCheck(Comparison):
         self._seen = copied.applied
 
     async def report(self) -> VerifyReport:
-        """Raises what the shards raise."""
+        """Raises what the shards raise, and ComparisonStoppedError."""
         at_source, at_target = (
             _UpTo(self._applied, self._prune_floor, self._newer, is_source=is_source)
             for is_source in (True, False)

@@ -26,6 +26,7 @@ from shard_router.clock import Clock
 from shard_router.moves.cleanup import wipe_slowly
 from shard_router.moves.copy_check import CopyCheck
 from shard_router.moves.copying import Copier
+from shard_router.moves.digest import ComparisonStoppedError
 from shard_router.moves.indexing import Indexing, SlotBuilder, wanted_slots
 from shard_router.moves.next_step import CopyState
 from shard_router.moves.pausing import DrainForecast, FreezeGate
@@ -223,9 +224,16 @@ class CopySteps:
             # It may take minutes, and nothing is written meanwhile.
             await journal.try_to_write()
         check = CopyCheck(
-            session.source, session.target, session.target_fence, self._settings.differences_max
+            session.source,
+            session.target,
+            session.target_fence,
+            self._settings.differences_max,
+            self._is_stopped,
         )
-        report = await check.report()
+        try:
+            report = await check.report()
+        except ComparisonStoppedError:
+            return
         # What the comparison stands on: that nobody else has changed the copy.
         if (await session.target.fence()) != session.target_fence:
             session.doubt()

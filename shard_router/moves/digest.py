@@ -1,7 +1,7 @@
 """Comparison of two copies of a group, on whatever engines: digests of buckets, then the rows of those that
 differ. Streams both sides; the memory is bounded by KEYS_MAX."""
 
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
@@ -137,12 +137,18 @@ def bucket_of(key: str) -> int:
     return crc32(key.encode()) % BUCKETS
 
 
+class ComparisonStoppedError(Exception):
+    """Before its end, as was asked for. Stays in this layer."""
+
+
 class Scan:
     """What one copy holds, section by section."""
 
-    def __init__(self, side: Side, *, as_copy: bool) -> None:
+    def __init__(self, side: Side, *, as_copy: bool, is_stopped: Callable[[], bool] = lambda: False) -> None:
+        """`is_stopped` is asked before each page; then whoever reads gets ComparisonStoppedError."""
         self.side = side
         self._as_copy = as_copy
+        self._is_stopped = is_stopped
         self._ahead: tuple[Section, GroupPage] | None = None
         """What a page gave that passed over sections without rows."""
 
@@ -164,6 +170,8 @@ class Scan:
         if ahead is not None and ahead[0] == section and not cursor.after:
             self._ahead = None
             return ahead[1]
+        if self._is_stopped():
+            raise ComparisonStoppedError
         page = await self.side.page(cursor, PAGE_ROWS_MAX, keys)
         found = _contents(page)
         if found and (there := cursor_after(found[0]).section) != section:

@@ -182,6 +182,24 @@ async def test_a_move_is_cancelled_before_its_commit_and_not_after(gateway: Gate
         await gateway.moves.cancel("nothing", soon())
 
 
+async def test_a_cancel_ends_a_verification(gateway: Gateway) -> None:
+    """Of a large group it takes minutes: it stops at the next page."""
+    source = await gateway.group()
+    target = gateway.elsewhere(source)
+    placement = await gateway.router.find("g", soon())
+    assert placement is not None
+    await Tenant(gateway.drivers[source], placement.ref).write(*(entity(f"e{n}") for n in range(300)))
+    held = asyncio.Event()
+    gateway.drivers[target].held["read_page"] = held
+    record = await gateway.moves.begin(MoveRequest("g", target), soon())
+    await eventually(lambda: gateway.drivers[target].calls["read_page"] > 0)
+    await gateway.moves.cancel(record.move_id, soon())
+    del gateway.drivers[target].held["read_page"]
+    held.set()
+    await gateway.until(record.move_id, MovePhase.CANCELLED)
+    assert gateway.drivers[target].calls["read_page"] == 1
+
+
 async def test_a_move_is_reversed_within_its_window(gateway: Gateway) -> None:
     source = await gateway.group()
     target = gateway.elsewhere(source)
