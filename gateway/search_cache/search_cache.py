@@ -25,8 +25,13 @@ MARKS_S_MAX = 0.25
 MARKS_SHARE = 0.25
 """Of the caller's time: what the marks may take of both. A shard that is away must not cost the search its
 time."""
-VALIDITY_S_MAX = 0.1
+VALIDITY_WAIT_S_MAX = 0.01
 """After the search is done: then its answer goes out, and is not kept."""
+VALIDITY_S_MAX = 5.0
+"""Of a look at the times of a group's facts, which goes on behind the answer: the next search of the same
+version has what it found."""
+LATE_LOOKS_MAX = 16
+"""Of those, at once; further ones are given up."""
 GROUPS_AT_ONCE = 2_000
 """Groups that are held against a pattern before other calls get their turn: 1 ms."""
 
@@ -56,6 +61,7 @@ class SearchCache:
         self._kept = KeptAnswers(settings.bytes_max)
         self._shared = SharedSearches[tuple[bytes, tuple[Mark | None, ...]], _Made]()
         self._validity = ValidityChanges(router)
+        self._late_looks: dict[tuple[Mark | None, ...], asyncio.Task[int | None]] = {}
         self._invalidations = 0
         self.counts: dict[Source, int] = dict.fromkeys(Source, 0)
         """Answers by where they came from."""
@@ -65,8 +71,12 @@ class SearchCache:
         return self._kept
 
     async def close(self) -> None:
-        """Ends the searches that still run for their callers."""
+        """Ends the searches that still run for their callers, and what runs behind answers."""
         await self._shared.close()
+        looks = list(self._late_looks.values())
+        for look in looks:
+            look.cancel()
+        await asyncio.gather(*looks, return_exceptions=True)
 
     async def answer(self, question: Question, use: CacheUse, run: RunSearch, deadline: Deadline) -> Answer:
         """`run` does the search: its answer has no cache report yet, and its message is not used elsewhere.
@@ -147,28 +157,40 @@ class SearchCache:
     # --- the search -------------------------------------------------------------------------------
 
     async def _make(self, question: Question, marks: GroupMarks, run: RunSearch, deadline: Deadline) -> _Made:
-        invalidations = self._invalidations
-        validity = asyncio.create_task(self._until_us(question, marks, deadline))
-        try:
+        invalidations, until_us = self._invalidations, None
+        if marks.marks in self._late_looks:
             answer = await run(deadline)
-            await asyncio.wait({validity}, timeout=VALIDITY_S_MAX if answer.is_whole else 0)
-            until_us = validity.result() if validity.done() else None
-        finally:
-            validity.cancel()
-            await asyncio.gather(validity, return_exceptions=True)
+        else:
+            look = asyncio.create_task(self._until_us(question, marks))
+            try:
+                answer = await run(deadline)
+                await asyncio.wait({look}, timeout=VALIDITY_WAIT_S_MAX if answer.is_whole else 0)
+                until_us = look.result() if look.done() else None
+            finally:
+                self._let_go(marks, look)
         kept = self._keepable(question, marks, answer, until_us)
         is_kept = (
             kept is not None and invalidations == self._invalidations and self._kept.put(question.key, kept)
         )
         return _Made(answer, kept, is_kept)
 
-    async def _until_us(self, question: Question, marks: GroupMarks, deadline: Deadline) -> int | None:
+    def _let_go(self, marks: GroupMarks, look: asyncio.Task[int | None]) -> None:
+        """It goes on by itself, if there are not too many."""
+        if look.done():
+            return
+        if len(self._late_looks) >= LATE_LOOKS_MAX:
+            look.cancel()
+            return
+        self._late_looks[marks.marks] = look
+        look.add_done_callback(lambda _: self._late_looks.pop(marks.marks, None))
+
+    async def _until_us(self, question: Question, marks: GroupMarks) -> int | None:
         """The first time for which the answer does not count; None: unknown."""
         if question.asked_us is None:
             return OPEN_END
         try:
             return await self._validity.first_after(
-                question.group_ids or (), marks, question.asked_us, deadline
+                question.group_ids or (), marks, question.asked_us, Deadline.after(VALIDITY_S_MAX)
             )
         except GraphgateError:
             # The shard that failed here may fail the search, too, and that is told.
