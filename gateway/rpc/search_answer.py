@@ -38,16 +38,16 @@ def response(
 ) -> pb.SearchResponse:
     """At most `bytes_max`: hits at the ends of their lists are left out and counted, explanations cut."""
     answer = _frame(search, result)
-    lists = [
-        _list(spec.kind, result.kinds[spec.kind], request.with_placement, mask) for spec in search.results
-    ]
     budget = max(0, bytes_max - answer.ByteSize())
+    # Everything is made where it stays: adding a message to another one copies all of it.
+    for spec in search.results:
+        _fill(answer.results.add(), spec.kind, result.kinds[spec.kind], request.with_placement, mask)
+    lists = answer.results
     _cut_to(lists, budget)
     if request.explain:
         left = max(0, budget - sum(found.ByteSize() for found in lists)) // len(lists)
         for spec, found in zip(search.results, lists, strict=True):
             found.explanation.CopyFrom(explanation(spec.weights, search.rrf_k, result.kinds[spec.kind], left))
-    answer.results.extend(lists)
     return answer
 
 
@@ -92,17 +92,19 @@ def _frame(search: Search, result: SearchResult) -> pb.SearchResponse:
     )
 
 
-def _list(kind: Kind, found: KindResult, with_placement: bool, mask: ReadMask) -> pb.ResultList:
-    return pb.ResultList(
-        kind=ROW_KIND[kind],
-        hits=[_hit(kind, hit, with_placement, mask) for hit in found.hits],
-        vectors=_vector_path(found.vectors),
-        graph=_walk(found.walk),
-        keyword_cut=not found.keyword_exact,
-        rerank=pb.RerankOutcome(
-            reranked=found.rerank.reranked, reason=found.rerank.reason, cut=found.rerank.cut
-        ),
-    )
+def _fill(
+    message: pb.ResultList, kind: Kind, found: KindResult, with_placement: bool, mask: ReadMask
+) -> None:
+    message.kind = ROW_KIND[kind]
+    for hit in found.hits:
+        _fill_hit(message.hits.add(), kind, hit, with_placement, mask)
+    if found.vectors is not None:
+        message.vectors.CopyFrom(_vector_path(found.vectors))
+    if found.walk is not None:
+        message.graph.CopyFrom(_walk(found.walk))
+    message.keyword_cut = not found.keyword_exact
+    rerank = found.rerank
+    message.rerank.CopyFrom(pb.RerankOutcome(reranked=rerank.reranked, reason=rerank.reason, cut=rerank.cut))
 
 
 def _cut_to(lists: Sequence[pb.ResultList], bytes_max: int) -> None:
@@ -114,18 +116,14 @@ def _cut_to(lists: Sequence[pb.ResultList], bytes_max: int) -> None:
         lists[largest].hits_left_out += 1
 
 
-def _hit(kind: Kind, hit: Hit, with_placement: bool, mask: ReadMask) -> pb.SearchHit:
-    message = pb.SearchHit(
-        group_id=hit.key.group_id,
-        score=hit.score,
-        fused_score=hit.fused_score,
-        methods=[
-            pb.MethodRank(
-                method=METHOD[place.method], rank=place.rank, score=place.score, distance=place.distance
-            )
-            for place in hit.methods
-        ],
-    )
+def _fill_hit(message: pb.SearchHit, kind: Kind, hit: Hit, with_placement: bool, mask: ReadMask) -> None:
+    message.group_id = hit.key.group_id
+    message.score = hit.score
+    message.fused_score = hit.fused_score
+    for place in hit.methods:
+        message.methods.add(
+            method=METHOD[place.method], rank=place.rank, score=place.score, distance=place.distance
+        )
     match hit.row:
         case Entity():
             message.entity.CopyFrom(entity_message(hit.row))
@@ -144,7 +142,6 @@ def _hit(kind: Kind, hit: Hit, with_placement: bool, mask: ReadMask) -> pb.Searc
     if with_placement:
         message.shard = hit.shard_id
         message.engine = SHARD_ENGINE[hit.engine]
-    return message
 
 
 _VECTOR_SEARCH: Mapping[VectorMode | None, pb.VectorSearch] = {
@@ -154,17 +151,13 @@ _VECTOR_SEARCH: Mapping[VectorMode | None, pb.VectorSearch] = {
 }
 
 
-def _vector_path(path: VectorPath | None) -> pb.VectorPath | None:
-    if path is None:
-        return None
+def _vector_path(path: VectorPath) -> pb.VectorPath:
     return pb.VectorPath(
         ran=_VECTOR_SEARCH[path.ran], reason=path.reason, groups_by_index=path.groups_by_index
     )
 
 
-def _walk(walk: WalkReport | None) -> pb.GraphWalk | None:
-    if walk is None:
-        return None
+def _walk(walk: WalkReport) -> pb.GraphWalk:
     return pb.GraphWalk(origins=walk.origins, hops=walk.hops, cut=walk.cut, empty_reason=walk.empty or "")
 
 
