@@ -22,7 +22,7 @@ from shard_router.clock import Clock, SystemClock
 from shard_router.fan_out import ShardCall
 from shard_router.fill_pace import FillPace
 from shard_router.shard_map import ShardInfo
-from shard_router.slot_policy import SlotPolicy, SlotStep, is_large, next_step
+from shard_router.slot_policy import SlotPolicy, SlotStep, gives_way, is_large, next_step, rows_of
 
 _LOG = logging.getLogger(__name__)
 
@@ -51,6 +51,8 @@ class _OfShard:
     noted: dict[str, GroupRef]
     """Groups that are large enough and have no slot yet."""
     woken: asyncio.Event
+    smallest: tuple[int, SlotKey] | None = None
+    """Of the slots, by the rows that their groups have of their kind."""
     gives_way: bool = False
     """Another keeper fills slots of this shard: this one fills none in the present round."""
     has_failed: bool = False
@@ -126,13 +128,15 @@ class SlotKeeper:
     def note(self, shard_id: str, fences: Iterable[Fence]) -> None:
         """Fences of groups that are in use."""
         known = self._shards.get(shard_id)
-        if known is None or len(known.slots) >= self._policy.slots_max:
+        if known is None or not self._policy.slots_max:
             return
         rows_min = self._policy.rows_min[known.engine]
         for fence in fences:
             for kind in TEXT_KINDS:
                 key = (fence.group_id, kind)
                 if key in known.slots or not is_large(fence, kind, rows_min):
+                    continue
+                if not self._has_room(known, fence, kind):
                     continue
                 if fence.group_id not in known.noted and len(known.noted) < NOTED_MAX:
                     known.noted[fence.group_id] = GroupRef(fence.group_id, fence.space)
@@ -178,6 +182,9 @@ class SlotKeeper:
         if not refs:
             return False
         fences = await self._call(shard_id, lambda driver: driver.read_fences(list(refs.values()), _soon()))
+        held = ((key, fences.get(key[0])) for key in known.slots)
+        sizes = [(0 if fence is None else rows_of(fence, key[1]), key) for key, fence in held]
+        known.smallest = min(sizes, default=None)
         more = False
         for group_id, ref in refs.items():
             for kind in TEXT_KINDS:
@@ -199,7 +206,11 @@ class SlotKeeper:
         match next_step(fence, kind, slot, self._policy, known.engine):
             case SlotStep.CREATE if slot is not None:
                 return await self._fill(shard_id, known, await self._create(shard_id, known, slot))
-            case SlotStep.CREATE if fence is not None and len(known.slots) < self._policy.slots_max:
+            case SlotStep.CREATE if fence is not None and self._has_room(known, fence, kind):
+                if len(known.slots) >= self._policy.slots_max and known.smallest is not None:
+                    _, key = known.smallest
+                    known.smallest = None
+                    await self._drop(shard_id, known, known.slots[key])
                 rows_min = self._policy.rows_min[known.engine]
                 new = VectorSlot(ref, kind, fence.embeddings[kind], rows_min=rows_min)
                 return await self._fill(shard_id, known, await self._create(shard_id, known, new))
@@ -210,6 +221,12 @@ class SlotKeeper:
             case _:
                 pass
         return False
+
+    def _has_room(self, known: _OfShard, fence: Fence, kind: Kind) -> bool:
+        """Or there will be."""
+        if len(known.slots) < self._policy.slots_max:
+            return True
+        return known.smallest is not None and gives_way(known.smallest[0], fence, kind)
 
     async def _create(self, shard_id: str, known: _OfShard, slot: VectorSlot) -> VectorSlot:
         deadline = Deadline.after(CREATE_S_MAX)

@@ -21,7 +21,13 @@ class SlotPolicy:
     """Of the rows_min that a slot was made with: it stays until its group has fewer, so that one at the limit
     does not come and go."""
     slots_max: int = 64
-    """In one shard. Further groups are scanned. 0: all are, and slots that are there go."""
+    """In one shard. Further groups are scanned, but see REPLACE_TIMES. 0: all are, and slots that are there
+    go."""
+
+
+REPLACE_TIMES = 4
+"""A group with so many times the rows of the smallest one that has a slot takes its place: to make one is
+minutes of work, so that groups that grow side by side do not take turns."""
 
 
 class SlotStep(StrEnum):
@@ -35,7 +41,7 @@ class SlotStep(StrEnum):
 def is_large(fence: Fence, kind: Kind, rows_min: int) -> bool:
     """Whether the group should have a slot. A group without vectors of this kind has nothing to put there."""
     spec = fence.embeddings.get(kind) if kind in TEXT_KINDS else None
-    return fence.owns and spec is not None and _rows(fence, kind) >= rows_min
+    return fence.owns and spec is not None and rows_of(fence, kind) >= rows_min
 
 
 def next_step(
@@ -50,7 +56,11 @@ def next_step(
         return SlotStep.NOTHING
     if fence is None or not fence.owns:
         return SlotStep.DROP
-    if not policy.slots_max or not slot.fits(fence) or _rows(fence, kind) < slot.rows_min * policy.keep_share:
+    if (
+        not policy.slots_max
+        or not slot.fits(fence)
+        or rows_of(fence, kind) < slot.rows_min * policy.keep_share
+    ):
         return SlotStep.DROP
     if fence.move_id and not slot.caught_up:
         # The group is leaving: what is built here is for nobody, and holds up the copy and its writers. An
@@ -63,6 +73,11 @@ def next_step(
     return SlotStep.FILL if behind else SlotStep.NOTHING
 
 
-def _rows(fence: Fence, kind: Kind) -> int:
+def gives_way(smallest_rows: int, fence: Fence, kind: Kind) -> bool:
+    """Whether the smallest slot of a shard that has all it may have goes for one of this group."""
+    return rows_of(fence, kind) >= REPLACE_TIMES * smallest_rows
+
+
+def rows_of(fence: Fence, kind: Kind) -> int:
     stats = fence.stats.get(kind)
     return 0 if stats is None else stats.rows

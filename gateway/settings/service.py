@@ -88,7 +88,8 @@ class VectorSlotSettings(Section):
     neo4j_rows_min: Annotated[int, Field(ge=100)] = 1_500
     """As falkordb_rows_min, on Neo4j, where a scan takes some fifteen times as long."""
     slots_max: Annotated[int, Field(ge=0, le=1_000)] = 64
-    """In one shard; further groups are scanned. 0: all are, and indexes that are there are dropped."""
+    """In one shard; further groups are scanned, but one with four times the rows of the smallest that has one
+    takes its place. 0: all are scanned, and indexes that are there are dropped."""
 
 
 class MovesSettings(Section):

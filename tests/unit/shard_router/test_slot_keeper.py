@@ -14,7 +14,7 @@ from drivers.fence import Engine, Fence, FenceState, GroupRef
 from drivers.graph_model import Kind
 from drivers.vector_slots import BACKLOG_ROWS_MAX, SlotProgress, VectorSlot
 from shard_router.slot_keeper import ROUND_S, SlotKeeper
-from shard_router.slot_policy import SlotPolicy
+from shard_router.slot_policy import REPLACE_TIMES, SlotPolicy
 from tests.contract.rows import entity, random_vector, uuids
 from tests.contract.tenant import Tenant, soon
 from tests.model_driver import ModelDriver
@@ -351,6 +351,36 @@ async def test_a_shard_that_has_all_its_slots_is_left_alone() -> None:
         assert not keeper._shards["s"].noted
     finally:
         await keeper.close()
+
+
+async def test_a_group_that_is_many_times_larger_takes_the_place_of_the_smallest() -> None:
+    """Not whoever was large first has the slots of a shard for good; which of them goes is told by size."""
+    driver = ModelDriver("s")
+    keeper = _keeper(OneShard(driver))
+    sizes = {"small": 40, "middle": 60, "large": REPLACE_TIMES * 40}
+    fences: dict[str, Fence] = {}
+    for group_id, rows in sizes.items():
+        await driver.create_fence(Fence(group_id, 1, FenceState.OPEN), soon())
+        tenant = Tenant(driver, GroupRef(group_id))
+        await _grow(tenant, rows)
+        fences[group_id] = await tenant.fence()
+    keeper.start()
+    try:
+        keeper.note("s", [fences["small"], fences["middle"]])
+        await _until(lambda: _complete(keeper, 1, "small") and _complete(keeper, 1, "middle"))
+
+        def is_there() -> bool:
+            # Each search notes its groups.
+            keeper.note("s", [fences["large"]])
+            return _complete(keeper, 1, "large")
+
+        await _until(is_there)
+        keeper.note("s", [fences["small"]])
+        assert not keeper._shards["s"].noted
+        assert {group_id for group_id, _ in keeper.slots_of("s")} == {"middle", "large"}
+    finally:
+        await keeper.close()
+    assert {slot.ref.group_id for slot in await driver.list_slots(soon())} == {"middle", "large"}
 
 
 async def test_what_a_search_saw_of_a_slot_is_kept_if_it_is_further(
