@@ -173,7 +173,11 @@ class SlotKeeper:
     async def _round(self, shard_id: str, known: _OfShard) -> bool:
         """One step of every slot that needs one; whether there is more to fill."""
         listed = await self._call(shard_id, lambda driver: driver.list_slots(_soon()))
+        # Of two slots of one key, as FalkorDB made them before its label had an index, one is for nobody.
+        listed = sorted(listed, key=lambda slot: slot.serial, reverse=True)
         known.slots = {(slot.ref.group_id, slot.kind): slot for slot in listed}
+        for twin in [slot for slot in listed if known.slots[slot.ref.group_id, slot.kind] != slot]:
+            await self._drop_at(shard_id, twin)
         stored = {key: slot.progress for key, slot in known.slots.items()}
         known.gives_way = any(known.mine.get(key, SlotProgress()) != at for key, at in stored.items())
         known.mine = stored
@@ -268,6 +272,9 @@ class SlotKeeper:
         known.slots.pop((slot.ref.group_id, slot.kind), None)
         known.mine.pop((slot.ref.group_id, slot.kind), None)
         known.paces.pop((slot.ref.group_id, slot.kind), None)
+        await self._drop_at(shard_id, slot)
+
+    async def _drop_at(self, shard_id: str, slot: VectorSlot) -> None:
         deadline = Deadline.after(CREATE_S_MAX)
         await self._call(shard_id, lambda driver: driver.drop_slot(slot, deadline))
         _LOG.info("shard %s: group %s has no vector slot for %s", shard_id, slot.ref.group_id, slot.kind)

@@ -1,5 +1,7 @@
 """The index of a vector slot on its own label: found when it is filled, asked only when it is whole."""
 
+import asyncio
+import secrets
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from drivers.falkordb import queries_slots as texts
 from drivers.falkordb.client import GraphClient
 from drivers.falkordb.parameters import statement
 from drivers.falkordb.plans import parsed
-from drivers.fence import Engine
+from drivers.fence import EmbeddingSpec, Engine, GroupRef
 from drivers.graph_model import TEXT_KINDS, Kind
 from drivers.query_plan import PlanStep
 from drivers.row_codec import pk
@@ -20,7 +22,7 @@ from drivers.vector_slots import BACKLOG_ROWS_MAX, VectorSlot
 from gateway.embedded import FalkorDBProcess
 from shard_router.slot_policy import SlotPolicy, SlotStep, next_step
 from tests.contract.falkordb_specific.conftest import OpenGroup, open_on
-from tests.contract.rows import entity, one_of_each, random_vector, uuids, vector
+from tests.contract.rows import entity, new_uuid, one_of_each, random_vector, uuids, vector
 from tests.contract.subject import Subject
 from tests.contract.tenant import Tenant, schema_time, soon
 from tests.eventually import eventually
@@ -150,3 +152,17 @@ async def test_a_slot_is_right_or_not_enough_while_the_server_comes_back(
     finally:
         await driver.close()
         await process.stop()
+
+
+async def test_of_many_who_make_the_first_slot_of_a_graph_one_does(falkordb: FalkorDBDriver) -> None:
+    """Gateways see at the same moment that a group is large: two slots with one key would be two fillings, of
+    which one is for nobody and is never dropped."""
+    slot_spec = EmbeddingSpec("m", DIMENSION)
+    for _ in range(10):
+        ref = GroupRef(f"group-{new_uuid()}", f"own-{secrets.token_hex(4)}")
+        await falkordb.ensure_space(ref.space, schema_time())
+        wanted = VectorSlot(ref, Kind.ENTITY, slot_spec)
+        made = await asyncio.gather(*(falkordb.create_slot(wanted, schema_time()) for _ in range(8)))
+        assert len({slot.serial for slot in made}) == 1
+        assert [slot for slot in await falkordb.list_slots(soon()) if slot.key == wanted.key] == made[:1]
+        await falkordb.drop_slot(made[0], schema_time())

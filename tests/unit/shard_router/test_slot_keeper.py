@@ -353,6 +353,38 @@ async def test_a_shard_that_has_all_its_slots_is_left_alone() -> None:
         await keeper.close()
 
 
+class Twin(ModelDriver):
+    """Lists a second slot beside each, until that one is dropped."""
+
+    def __init__(self) -> None:
+        super().__init__("s")
+        self.twins = 0
+
+    async def list_slots(self, deadline: Deadline) -> Sequence[VectorSlot]:
+        listed = await super().list_slots(deadline)
+        return [*(replace(slot, serial=f"{slot.serial}-twin") for slot in listed if not self.twins), *listed]
+
+    async def drop_slot(self, slot: VectorSlot, deadline: Deadline) -> None:
+        self.twins += slot.serial.endswith("-twin")
+        await super().drop_slot(slot, deadline)
+
+
+async def test_of_two_slots_with_one_key_one_is_dropped() -> None:
+    """Else it would be filled for nobody, by each gateway in turn."""
+    driver = Twin()
+    await driver.create_fence(Fence("g", 1, FenceState.OPEN), soon())
+    tenant, keeper = Tenant(driver, GroupRef("g")), _keeper(OneShard(driver))
+    await _grow(tenant, 40)
+    keeper.note("s", [await tenant.fence()])
+    keeper.start()
+    try:
+        await _until(lambda: driver.twins > 0 and _complete(keeper, 1))
+    finally:
+        await keeper.close()
+    assert driver.twins == 1
+    assert len(await driver.list_slots(soon())) == 1
+
+
 async def test_a_group_that_is_many_times_larger_takes_the_place_of_the_smallest() -> None:
     """Not whoever was large first has the slots of a shard for good; which of them goes is told by size."""
     driver = ModelDriver("s")
