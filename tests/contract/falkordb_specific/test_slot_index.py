@@ -52,7 +52,7 @@ async def test_filling_finds_each_row_by_an_index(
     falkordb: FalkorDBDriver, client: GraphClient, open_group: OpenGroup, kind: Kind
 ) -> None:
     """The row by the index on pk of its kind, its place in the slot by the slot's own: filling takes as long
-    in a slot of a million rows as in an empty one. Of all labels only the few slots are passed over."""
+    in a slot of a million rows as in an empty one. No label is passed over."""
     tenant = await open_group()
     rows = one_of_each(embedding=vector([1, 2, 3]))
     await tenant.write(*rows.values())
@@ -79,10 +79,10 @@ async def test_filling_finds_each_row_by_an_index(
         steps = await eventually(indexed)
     finally:
         await tenant.driver.drop_slot(slot, schema_time())
-    assert [step.scanned for step in steps if step.is_scan] == ["_Slot"], steps
+    assert not [step.scanned for step in steps if step.is_scan], steps
     used = [step.index for step in steps if step.index]
     # Once for the MERGE, once for rows that have no vector any more.
-    assert sorted(used) == sorted([f"range:{kind}", *[f"range:{slot.label}"] * 2]), steps
+    assert sorted(used) == sorted(["range:_Slot", f"range:{kind}", *[f"range:{slot.label}"] * 2]), steps
 
 
 async def test_a_slot_that_was_dropped_in_part_serves_nobody_and_is_dropped_to_the_end(
