@@ -238,6 +238,10 @@ class CopySteps:
         if (await session.target.fence()) != session.target_fence:
             session.doubt()
             return
+        if not report.equal and await self._is_pruned():
+            # What the source has deleted meanwhile cannot be told any more: the copy is made anew.
+            session.doubt()
+            return
         if not report.equal:
             _LOG.error("move %s: the copy differs: %s", journal.record.move_id, report)
             raise VerifyFailedError(
@@ -246,6 +250,13 @@ class CopySteps:
             )
         session.copy_now(verified=True, fits=False)
         self._gate.begins_anew()
+
+    async def _is_pruned(self) -> bool:
+        """Whether the source has forgotten deletions that the copy has not had."""
+        session = self._session
+        source = await session.source.fence()
+        copied = session.target_fence
+        return source is None or copied is None or source.prune_floor > copied.applied
 
     # --- the pause --------------------------------------------------------------------------------
 

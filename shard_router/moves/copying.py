@@ -120,13 +120,14 @@ class Copier:
             return Brought(source, None)
         apply = partial(self._apply, copying, source.prune_floor, applied)
         items, bound = in_order(changes), changes.bound
-        is_open = source.state is FenceState.OPEN
-        target, homeless = await apply(applied if is_open else bound, items)
-        if target is not None and homeless and is_open:
+        # Nobody writes, and all of it is here: no edge can lack an end.
+        is_whole = source.state is FenceState.FROZEN and source.version == bound
+        target, homeless = await apply(bound if is_whole else applied, items)
+        if target is not None and homeless and not is_whole:
             target, homeless = await apply(applied, await self._with_ends(changes, homeless))
         if homeless:
             raise CopyInconsistentError(f"{homeless[0][0]} {homeless[0][1]} came without its ends")
-        if target is not None and is_open:
+        if target is not None and not is_whole:
             # Only now the round counts: who goes on after a crash must not miss an edge that had to wait.
             target, _ = await apply(bound, ())
         if target is None:
