@@ -89,15 +89,20 @@ def reason_of(operation: operations_pb2.Operation) -> str:
 def as_text(operation: operations_pb2.Operation) -> str:
     """Every value that says something, one a line."""
     progress = progress_of(operation)
+    is_given_up = operation.HasField("error")
+    is_ending = progress.cancel_requested and not operation.done
     lines = [
         ("move", progress.move_id),
         ("group", progress.group_id),
         ("from", place(progress.source_shard, progress.source_space)),
         ("to", place(progress.target_shard, progress.target_space)),
-        ("phase", phase_of(progress) + (" (cancel requested)" if progress.cancel_requested else "")),
+        ("phase", phase_of(progress) + (" (cancel requested)" if is_ending else "")),
         ("done", "yes" if operation.done else "no"),
         ("copied", f"{progress.rows_copied:,} rows, {progress.bytes_copied / 1e6:,.1f} MB"),
-        ("remaining", f"{progress.rows_remaining:,} of {progress.rows_total:,} rows"),
+        (
+            "remaining",
+            "" if is_given_up else f"{progress.rows_remaining:,} of {progress.rows_total:,} rows",
+        ),
         ("pauses", pauses_text(progress)),
         ("requested", _time(progress.requested_at)),
         ("committed", _time(progress.committed_at)),
@@ -107,7 +112,7 @@ def as_text(operation: operations_pb2.Operation) -> str:
         ("gateway", progress.coordinator),
         (
             "error",
-            f"{reason_of(operation)}: {operation.error.message}" if operation.HasField("error") else "",
+            f"{reason_of(operation)}: {operation.error.message}" if is_given_up else "",
         ),
     ]
     return aligned([line for line in lines if line[1]])

@@ -192,8 +192,13 @@ async def test_operations_are_listed_waited_for_and_cancelled(gateway: Gateway) 
     waited = await gateway.run("operations", "wait", "old")
     assert waited.code == 0, waited.err
     cancelled = await gateway.run("operations", "cancel", "new")
-    assert "cancel requested" in cancelled.out
+    assert "COPYING (cancel requested)" in cancelled.out
+    assert "remaining" in cancelled.out
     assert gateway.moves.records["new"].cancel_requested
+    gateway.moves.now("new", phase=MovePhase.CANCELLED)
+    ended = await gateway.run("operations", "wait", "new")
+    assert (ended.code, "MOVE_CANCELLED" in ended.out) == (1, True), ended
+    assert not {"requested)", "remaining"} & set(ended.out.split()), "nothing is asked or left any more"
     refused = await gateway.run("operations", "cancel", "old")
     assert (refused.code, "FAILED_PRECONDITION" in refused.err) == (1, True)
     unknown = await gateway.run("operations", "show", "nope")
