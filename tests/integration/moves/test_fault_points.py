@@ -38,15 +38,11 @@ BETWEEN_FALKORDB: tuple[tuple[Part, Fault], ...] = (
     ("source", "kill"),
     ("source", "hang"),
     ("source", "error"),
-    ("source", "restart"),
     ("target", "kill"),
     ("target", "hang"),
     ("target", "error"),
-    ("target", "restart"),
     ("records", "kill"),
     ("records", "hang"),
-    ("records", "error"),
-    ("records", "restart"),
 )
 """A coordinator that is restarted is the course `resumed`."""
 TO_NEO4J: tuple[tuple[Part, Fault], ...] = (("coordinator", "kill"), ("target", "kill"))
