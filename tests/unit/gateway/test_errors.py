@@ -44,6 +44,7 @@ NOT_TYPED: dict[str, str] = {
     "drivers.falkordb.connection.ReplyRefused": "FalkorDB's client catches it and raises a ShardError",
     "drivers.neo4j.errors.GarbledAnswer": "Neo4j's client catches it and raises a ShardError",
     "shard_router.moves.copying.CopyInconsistentError": "the move's coordinator catches it and ends the move",
+    "shard_router.moves.digest.ComparisonStoppedError": "the move's verification catches it",
     "shard_router.moves.copy_steps.VerifyFailedError": "the move's coordinator catches it and ends the move",
 }
 """Made where calls are served, and still no GraphgateError."""
