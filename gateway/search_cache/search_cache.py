@@ -101,9 +101,7 @@ class SearchCache:
         if marks is None:
             return self._counted(await run(deadline), Source.UNCONFIRMED)
         make = partial(self._make, question, marks, run)
-        if use is CacheUse.REFRESH:
-            return self._made(await make(deadline), source)
-        if not question.can_be_shared:
+        if use is CacheUse.REFRESH or not question.can_be_shared:
             return self._made(await make(deadline), source)
         made, is_first = await self._shared.run((question.key, marks.marks), make, deadline)
         if is_first:

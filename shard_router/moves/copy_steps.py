@@ -238,11 +238,11 @@ class CopySteps:
         if (await session.target.fence()) != session.target_fence:
             session.doubt()
             return
-        if not report.equal and await self._is_pruned():
-            # What the source has deleted meanwhile cannot be told any more: the copy is made anew.
-            session.doubt()
-            return
         if not report.equal:
+            if await self._is_pruned():
+                # What the source has deleted meanwhile cannot be told any more: the copy is made anew.
+                session.doubt()
+                return
             _LOG.error("move %s: the copy differs: %s", journal.record.move_id, report)
             raise VerifyFailedError(
                 f"the copy differs from the group: {report.missing_total} rows are missing, "
