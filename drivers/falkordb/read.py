@@ -207,11 +207,25 @@ async def changed(
     A row that is written in between leaves the range that was counted for a later one; so does one that
     is dropped, and its tombstone is later too.
     """
+
+    async def whole(given: Mapping[str, Parameter], *, bounded: bool) -> Rows:
+        async def read(slots: Slots) -> Rows:
+            text = texts.changes_text(
+                tuple((kind, slots[kind]) for kind in TEXT_KINDS),
+                with_operations=with_operations,
+                bounded=bounded,
+            )
+            asked = {"group": ref.group_id, "after": after_version, **given}
+            return await client.read(graph, text, asked, deadline, "reading changes")
+
+        return await _in_slots(client, ref, TEXT_KINDS, read)
+
     asked: dict[str, Parameter] = {"group": ref.group_id}
     if 0 < seen_version - after_version <= VERSIONS_AT_ONCE:
-        few = await _few_changes(client, graph, ref, after_version, limit, deadline, with_operations)
-        if few is not None:
-            return few
+        found = await whole({"rows_max": limit + 1}, bounded=True)
+        fence = fences(found).get(ref.group_id)
+        if len(found) - (fence is not None) <= limit:
+            return found, after_version if fence is None else max(fence.version, after_version), fence
     elif seen_version <= after_version:
         first = await client.read(graph, FENCE_OF_GROUP, asked, deadline, "looking for changes")
         fence = fences(first).get(ref.group_id)
@@ -234,46 +248,8 @@ async def changed(
     if not rows_of:
         return [], fence.version, fence
     until = _cut(rows_of, limit, fence.version)
-
-    async def read(slots: Slots) -> Rows:
-        return await client.read(
-            graph,
-            texts.changes_text(
-                tuple((kind, slots[kind]) for kind in TEXT_KINDS), with_operations=with_operations
-            ),
-            {"group": ref.group_id, "after": after_version, "until": until},
-            deadline,
-            "reading changes",
-        )
-
-    found = await _in_slots(client, ref, TEXT_KINDS, read)
+    found = await whole({"until": until}, bounded=False)
     return found, until, fences(found).get(ref.group_id)
-
-
-async def _few_changes(
-    client: GraphClient,
-    graph: str,
-    ref: GroupRef,
-    after_version: int,
-    limit: int,
-    deadline: Deadline,
-    with_operations: bool,
-) -> tuple[Rows, int, Fence | None] | None:
-    """All that changed, if that is not above the limit."""
-
-    async def read(slots: Slots) -> Rows:
-        text = texts.changes_text(
-            tuple((kind, slots[kind]) for kind in TEXT_KINDS), with_operations=with_operations, bounded=True
-        )
-        asked: dict[str, Parameter] = {"group": ref.group_id, "after": after_version, "rows_max": limit + 1}
-        return await client.read(graph, text, asked, deadline, "reading a few changes")
-
-    found = await _in_slots(client, ref, TEXT_KINDS, read)
-    fence = fences(found).get(ref.group_id)
-    rows = len(found) - (fence is not None)
-    if rows > limit:
-        return None
-    return found, after_version if fence is None else max(fence.version, after_version), fence
 
 
 def tombstones(found: Rows) -> Iterable[Tombstone]:
