@@ -26,8 +26,9 @@ ANY = GroupRef("any", POOLED)
 SHAPES = {shape.name: shape for shape in query_shapes(placeholder(ANY.group_id))}
 WIPING = ("wipe-", "may-wipe")
 """Of a group that is owned: they find nothing to do."""
-UNMET = ("read-gate", "change-marker")
-"""A graph whose register was never closed has no gate, and the marker is not as the change expects it."""
+UNMET = ("read-gate", "change-marker", "advance-slot", "mark-slot-dropped", "drop-slot")
+"""A graph whose register was never closed has no gate, the marker is not as the change expects it, and the
+group has no slot."""
 WRITING = {"Create", "Merge", "MergeCreate", "Delete", "Update", "Foreach"}
 
 
