@@ -17,8 +17,9 @@ $(STAMP): pyproject.toml proto/pyproject.toml constraints.txt tests/bootstrap/in
 	@tests/bootstrap/install.sh $(VENV)
 	@touch $@
 
-neo4j: ## fetch Neo4j Community for tests and the demo (needs Java 17 and Maven)
+neo4j: setup ## fetch Neo4j Community for tests and the demo (needs Java 17 and Maven)
 	@tests/bootstrap/fetch_neo4j.sh
+	@$(BIN)/python -m tests.bootstrap.archive_neo4j_classes
 
 serve: setup ## the gateway on an embedded fleet, 127.0.0.1:50051 (ARGS="--help" for options)
 	@$(BIN)/graphgate serve $(ARGS)
@@ -29,6 +30,7 @@ demo: setup ## a finite tour on real data (ARGS="--json" for one JSON line)
 
 test: setup ## every check and every test, on real engines
 	@tests/bootstrap/fetch_neo4j.sh --optional
+	@$(BIN)/python -m tests.bootstrap.archive_neo4j_classes
 	@tests/bootstrap/check.sh $(BIN)
 	@$(BIN)/python -m pytest $(ARGS)
 

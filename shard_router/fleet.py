@@ -67,7 +67,7 @@ class ShardWatcher(Protocol):
 
 FIRST_ANSWER_S_MAX = 15.0
 """How long met() waits for any shard to answer, or for the first attempt at every shard to end."""
-OTHERS_S_MAX = 3.0
+OTHERS_S_MAX = 1.0
 """How long it then waits for those that have not answered, for they may be starting, too. Groups of the
 others must not wait longer for one that hangs."""
 

@@ -13,6 +13,7 @@ import psutil
 from neo4j import AsyncGraphDatabase
 from neo4j.exceptions import AuthError, DriverError, Neo4jError
 
+from gateway.embedded.class_archive import class_path, reading_flags, writing_flags
 from gateway.embedded.errors import EngineNotInstalledError, EngineStartError
 from gateway.embedded.ports import HOST
 from gateway.embedded.process import EngineProcess
@@ -87,6 +88,7 @@ class Neo4jProcess(EngineProcess):
         page_cache_mb: int = 64,
         password: str | None = None,
         short_lived: bool = False,
+        archives_classes_to: Path | None = None,
         start_timeout_s: float = _START_TIMEOUT_S,
     ) -> None:
         """`lib_dir`: the jars, as from `find_neo4j_lib`.
@@ -96,6 +98,8 @@ class Neo4jProcess(EngineProcess):
 
         `short_lived` compiles at the lowest level only: quicker for the first minute and 40 % less processor
         time, while long exact scans stay 2.5 times slower. For tests, not for benchmarks.
+
+        `archives_classes_to`: a file that stop() leaves, see class_archive; None: none.
         """
         super().__init__(directory, port=bolt_port, start_timeout_s=start_timeout_s)
         self._lib_dir = lib_dir
@@ -103,6 +107,7 @@ class Neo4jProcess(EngineProcess):
         self._page_cache_mb = page_cache_mb
         self._password = password
         self._short_lived = short_lived
+        self._archives_classes_to = archives_classes_to
 
     @property
     def url(self) -> str:
@@ -128,6 +133,7 @@ class Neo4jProcess(EngineProcess):
             await self._set_initial_password(self._password, config_dir)
         return (
             *self._java(self._heap_mb),
+            *self._class_flags(),
             *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED_PACKAGES),
             "-Dio.netty.tryReflectionSetAccessible=true",
             "-Dlog4j2.disable.jmx=true",
@@ -143,7 +149,14 @@ class Neo4jProcess(EngineProcess):
         flags = ["-XX:+UseSerialGC", f"-Xms{min(128, heap_mb)}m", f"-Xmx{heap_mb}m"]
         if self._short_lived:
             flags.append("-XX:TieredStopAtLevel=1")
-        return [java, *flags, "-cp", f"{self._lib_dir}{os.sep}*"]
+        assert self._lib_dir is not None, "_prepare() has looked"
+        return [java, *flags, "-cp", class_path(self._lib_dir)]
+
+    def _class_flags(self) -> list[str]:
+        assert self._lib_dir is not None, "_prepare() has looked"
+        if self._archives_classes_to is not None:
+            return writing_flags(self._archives_classes_to)
+        return reading_flags(self._lib_dir)
 
     def _config_lines(self, port: int) -> list[str]:
         return [

