@@ -111,7 +111,9 @@ class Schema:
             with suppress(ShardTimeout, ShardImpaired, DeadlinePassed):
                 await self._client.prepare(statement, half)
 
-        await asyncio.gather(*map(prepare, (*map(write_statement, (ROWS, CORE)), IMAGES)))
+        await asyncio.gather(prepare(IMAGES), prepare(write_statement(ROWS)))
+        # Not beside these: deletions and ingestion wait anyway, and a cold server takes seconds for each.
+        await prepare(write_statement(CORE))
 
 
 def _pauses_s() -> Iterator[float]:

@@ -2,8 +2,8 @@
 checking 15,000 of them: it answers after half the time and half the processor time (6.4 and 3.4 s, 9.5 and
 5.1 s with its first two statements), and plans its first statements twice as fast.
 
-The JVM writes the file (AppCDS) and takes it only with the same JVM and the same jars; otherwise it says so in
-the server's log and loads the classes as if there were none.
+The JVM writes the file (AppCDS) and takes it only with the same JVM and the same jars; otherwise it says so
+in the server's log and loads the classes as if there were none.
 """
 
 import os

@@ -1,5 +1,5 @@
-"""Makes the archive of the classes that Neo4j loads (gateway/embedded/class_archive.py) unless one is there that
-this machine's Java takes. `make neo4j` and `make test` call it; half a minute, once."""
+"""Makes the archive of the classes that Neo4j loads (gateway/embedded/class_archive.py) unless one is there
+that this machine's Java takes. `make neo4j` and `make test` call it; half a minute, once."""
 
 import asyncio
 import shutil
@@ -27,8 +27,8 @@ STOP_S_MAX = 120.0
 
 
 async def archive_classes(lib_dir: Path, directory: Path) -> None:
-    """Runs a server in `directory`, plans a statement of each kind there, and ends it. Raises EmbeddedError and
-    GraphgateError."""
+    """Runs a server in `directory`, plans a statement of each kind there, and ends it. Raises EmbeddedError
+    and GraphgateError."""
     unfinished = directory / "classes.jsa"
     server = Neo4jProcess(directory / "neo4j", lib_dir, archives_classes_to=unfinished)
     try:

@@ -8,6 +8,7 @@ from random import Random
 from typing import cast
 
 import grpc
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
@@ -97,9 +98,11 @@ class Caller:
                         group_id, what, creates_group, Reply(None, reason, doubtful, sent_s, 0)
                     )
                 doubtful |= reason not in _NOT_APPLIED
+                told_s = _retry_delay_s(error)
             else:
                 return self._ended(group_id, what, creates_group, Reply(answer, "", doubtful, sent_s, 0))
-            await asyncio.sleep(min(pause_s, max(0.0, left_s)) * self._rng.uniform(0.5, 1))
+            wanted_s = max(pause_s * self._rng.uniform(0.5, 1), told_s)
+            await asyncio.sleep(min(wanted_s, max(0.0, left_s)))
             pause_s = min(2 * pause_s, _PAUSE_S_MAX)
         return self._ended(group_id, what, creates_group, Reply(None, "", doubtful, sent_s, 0), reason)
 
@@ -113,12 +116,23 @@ class Caller:
         return Reply(reply.answer, reply.refusal, reply.doubtful, reply.sent_s, ended_s)
 
 
+def _retry_delay_s(error: grpc.aio.AioRpcError) -> float:
+    """What the gateway asks for; 0 when it asks for nothing."""
+    info = _detail(error, error_details_pb2.RetryInfo())
+    return 0.0 if info is None else info.retry_delay.ToTimedelta().total_seconds()
+
+
 def reason_of(error: grpc.aio.AioRpcError) -> str:
     """The gateway's own reason; the code alone when the answer is not the gateway's."""
+    info = _detail(error, error_details_pb2.ErrorInfo())
+    return error.code().name if info is None else info.reason
+
+
+def _detail[T: Message](error: grpc.aio.AioRpcError, empty: T) -> T | None:
+    """`empty`, filled; None when the answer has no such detail."""
     status = rpc_status.from_call(cast("grpc.Call", error))
-    info = error_details_pb2.ErrorInfo()
     for detail in status.details if status is not None else ():
-        if detail.Is(info.DESCRIPTOR):
-            detail.Unpack(info)
-            return info.reason
-    return error.code().name
+        if detail.Is(empty.DESCRIPTOR):
+            detail.Unpack(empty)
+            return empty
+    return None
