@@ -20,7 +20,7 @@ from drivers.graph_model import (
 from drivers.neo4j.queries_write import WriteShape, shape_for
 from drivers.neo4j.records import slot_of
 from drivers.row_codec import encode, kind_of, pk, tombstone_pk
-from drivers.write_plan import ROWS_PER_WRITE_MAX, RowPut, VectorChange, WritePlan
+from drivers.write_plan import ROWS_PER_WRITE_MAX, ImageRequest, RowPut, VectorChange, WritePlan
 
 type ByKind = dict[Kind, list[Any]]
 
@@ -52,6 +52,13 @@ def shape_of(plans: Iterable[WritePlan]) -> WriteShape:
             kinds.add(kind_of(put.row))
     kinds.update(end for kind in kinds & ENDPOINT_KINDS.keys() for end in ENDPOINT_KINDS[kind])
     return shape_for(kinds, drops)
+
+
+def shape_of_images(request: ImageRequest) -> WriteShape:
+    """The statement that reads all of it."""
+    asked = (request.rows, request.endpoints, request.cascades)
+    kinds = {kind for uuids in asked for kind, some in uuids.items() if some}
+    return shape_for(kinds, drops=any(request.cascades.values()))
 
 
 def write(group_id: str, plan: WritePlan) -> dict[str, Any]:

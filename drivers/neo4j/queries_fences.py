@@ -72,7 +72,7 @@ MATCH (f:_Fence {{group_id: wanted.group_id}}) USING INDEX SEEK f:_Fence(group_i
 SET f += {{}}
 RETURN {FENCE}"""
 """`groups` sorted, so that two of these wait for each other in one direction only. Every commit up to their
-versions is wholly visible to later reads; see queries_write.IMAGES."""
+versions is wholly visible to later reads; see queries_write.images_statement."""
 
 LIST_FENCES = f"""{PREFIX}
 MATCH (f:_Fence) USING INDEX SEEK f:_Fence(group_id)

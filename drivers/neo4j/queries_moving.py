@@ -33,7 +33,7 @@ LOCKED_FENCE = f"""{PREFIX}
 {_FIND_FENCE}
 SET f += {{}}
 RETURN {FENCE}"""
-"""Every commit up to its version is wholly visible to later reads; see queries_write.IMAGES."""
+"""Every commit up to its version is wholly visible to later reads; see queries_write.images_statement."""
 
 _GUARDED = f"""SET f += {{}}
 WITH f, (f.state = '{NEW_STATE}' OR (f.state IN $p.rule.states AND all(g IN $p.rule.guards WHERE

@@ -6,7 +6,8 @@ come sorted by group_id, which is the order of the locks; rows of different grou
 
 A section whose list is empty costs nothing measurable, but the statement's compilation does: 0.4 s for
 ROWS, 0.9 s for CORE, 1.6 s for FULL on a warm server, three to five times that just after its start. So
-there are three statements, compiled ahead, instead of one per combination of sections.
+there are three statements, compiled ahead, instead of one per combination of sections, and three that read
+what they are planned from.
 """
 
 from collections.abc import Iterable
@@ -66,7 +67,7 @@ def write_statement(shape: WriteShape) -> LargeStatement:
 
 
 def _write_text(shape: WriteShape) -> str:
-    nodes = [kind for kind in NODE_KINDS if kind in shape.kinds]
+    nodes = node_kinds(shape)
     edges = [kind for kind in EDGE_KINDS if kind in shape.kinds]
     lines = [
         PREFIX,
@@ -183,37 +184,50 @@ def _put(section: str, kind: Kind, find_or_make: str) -> Iterable[str]:
     yield "}"
 
 
-def _images_text() -> str:
-    ends = [kind for kind in Kind if kind in NODE_KINDS]
+def node_kinds(shape: WriteShape) -> tuple[Kind, ...]:
+    return tuple(kind for kind in shape.kinds if kind in NODE_KINDS)
+
+
+@cache
+def images_statement(shape: WriteShape) -> LargeStatement:
+    """What `write_statement(shape)` is planned from. Parameters: group_id, operation_pk, incident_max and the
+    maps rows, endpoints, cascades of pks by kind; cascades only if it can drop. One record: [fence or null,
+    operation or null, incident edges, rows of each of its kinds, uuids of each of node_kinds(shape)].
+
+    Takes the fence's lock first. Neo4j shows other transactions a commit while it is being applied: without
+    the lock a reader saw the new version in the fence and then the old row (2 of 4,000 reads beside a writer
+    of 300 rows), whose stale image would have passed the guards of the write. The lock costs nothing
+    measurable."""
+    return LargeStatement(_images_text(shape), {"incident_max": 0})
+
+
+def _images_text(shape: WriteShape) -> str:
+    nodes = node_kinds(shape)
     lines = [PREFIX, fence_of("$p.group_id"), "SET f += {}", f"WITH {FENCE_OR_NULL} AS fence"]
-    for kind in Kind:
+    for kind in shape.kinds:
         lines += [
             f"CALL (fence) {{ UNWIND $p.rows.{kind} AS k {row_by_pk(kind, 'k')}",
             f"  RETURN collect({row_values(kind, with_vectors=False)}) AS rows_{kind} }}",
         ]
-    for kind in ends:
+    for kind in nodes:
         lines += [
             f"CALL (fence) {{ UNWIND $p.endpoints.{kind} AS k {row_by_pk(kind, 'k')}",
             f"  RETURN collect(n.uuid) AS ends_{kind} }}",
         ]
-    edges = " UNION ".join(f"UNWIND $p.cascades.{kind} AS k {_edges_of(kind)} RETURN e" for kind in ends)
+    if shape.drops:
+        edges = " UNION ".join(f"UNWIND $p.cascades.{kind} AS k {_edges_of(kind)} RETURN e" for kind in nodes)
+        lines += [
+            f"CALL (fence) {{ CALL () {{ {edges} }} WITH e LIMIT $p.incident_max",
+            "  RETURN collect([type(e), e.uuid, e.source_uuid, e.target_uuid, e.term_count]) AS incident }",
+        ]
     lines += [
-        f"CALL (fence) {{ CALL () {{ {edges} }} WITH e LIMIT $p.incident_max",
-        "  RETURN collect([type(e), e.uuid, e.source_uuid, e.target_uuid, e.term_count]) AS incident }",
         "OPTIONAL MATCH (o:_Op {pk: $p.operation_pk}) USING INDEX SEEK o:_Op(pk)",
-        f"RETURN fence, {_OPERATION_OR_NULL}, incident,",
-        "  [" + ", ".join(f"rows_{kind}" for kind in Kind) + "],",
-        "  [" + ", ".join(f"ends_{kind}" for kind in ends) + "]",
+        f"RETURN fence, {_OPERATION_OR_NULL}, {'incident' if shape.drops else '[]'},",
+        "  [" + ", ".join(f"rows_{kind}" for kind in shape.kinds) + "],",
+        "  [" + ", ".join(f"ends_{kind}" for kind in nodes) + "]",
     ]
     return "\n".join(lines)
 
-
-IMAGES = LargeStatement(_images_text(), {"incident_max": 0})
-"""Parameters: group_id, operation_pk, incident_max and the maps rows, endpoints, cascades of pks by kind.
-
-Takes the fence's lock first. Neo4j shows other transactions a commit while it is being applied: without the
-lock a reader saw the new version in the fence and then the old row (2 of 4,000 reads beside a writer of 300
-rows), whose stale image would have passed the guards of the write. The lock costs nothing measurable."""
 
 LOCKED_VERSION = "\n".join(
     (
@@ -223,4 +237,4 @@ LOCKED_VERSION = "\n".join(
         "RETURN f.version",
     )
 )
-"""Every commit up to this version is wholly visible to later reads, for the same reason."""
+"""Every commit up to this version is wholly visible to later reads; see images_statement."""

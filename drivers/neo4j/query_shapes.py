@@ -9,7 +9,7 @@ from drivers.fence import EmbeddingSpec
 from drivers.fence_codec import ROOT_COLUMNS, encode_fence
 from drivers.filter_parameters import FilterValue, far_parameters, filter_parameters
 from drivers.filters import NO_FILTER
-from drivers.graph_model import EDGE_KINDS, ENDPOINT_KINDS, INT64_MAX, NODE_KINDS, OPEN_END, TEXT_KINDS, Kind
+from drivers.graph_model import EDGE_KINDS, ENDPOINT_KINDS, INT64_MAX, OPEN_END, TEXT_KINDS, Kind
 from drivers.group_key import group_key
 from drivers.neo4j import (
     parameters,
@@ -127,30 +127,31 @@ def _shard(example: ExampleGroup) -> Iterator[QueryShape]:
 def _writes(example: ExampleGroup) -> Iterator[QueryShape]:
     group_id = example.ref.group_id
     keys = {kind: [pk(group_id, uuid) for uuid in example.uuids(kind)] for kind in Kind}
-    yield QueryShape(
-        name="images",
-        text=queries_write.IMAGES.text,
-        parameters={
-            "group_id": group_id,
-            "operation_pk": pk(group_id, "explain"),
-            "rows": keys,
-            "endpoints": {kind: keys[kind] for kind in NODE_KINDS},
-            "cascades": {kind: keys[kind] for kind in NODE_KINDS},
-            "incident_max": ROWS_PER_WRITE_MAX + 1,
-        },
-        indexes=(FENCE, OPERATION, *map(unique, Kind)),
-        never=IN_ORDER_OF_THE_TEXT,
-        writes=True,
-    )
     for name, shape in (
-        ("write-rows", queries_write.ROWS),
-        ("write-core", queries_write.CORE),
-        ("write-full", queries_write.FULL),
+        ("rows", queries_write.ROWS),
+        ("core", queries_write.CORE),
+        ("full", queries_write.FULL),
     ):
+        nodes = queries_write.node_kinds(shape)
+        yield QueryShape(
+            name=f"images-{name}",
+            text=queries_write.images_statement(shape).text,
+            parameters={
+                "group_id": group_id,
+                "operation_pk": pk(group_id, "explain"),
+                "rows": {kind: keys[kind] for kind in shape.kinds},
+                "endpoints": {kind: keys[kind] for kind in nodes},
+                "cascades": {kind: keys[kind] for kind in nodes if shape.drops},
+                "incident_max": ROWS_PER_WRITE_MAX + 1,
+            },
+            indexes=(FENCE, OPERATION, *map(unique, shape.kinds)),
+            never=IN_ORDER_OF_THE_TEXT,
+            writes=True,
+        )
         plan = example_plan(example, shape.kinds, drops=shape.drops)
         tombstones = (TOMBSTONE,) if shape.drops else ()
         yield QueryShape(
-            name=name,
+            name=f"write-{name}",
             text=queries_write.write_statement(shape).text,
             parameters={"writes": [parameters.write(group_id, plan)]},
             indexes=(FENCE, OPERATION, *map(unique, shape.kinds), *tombstones),

@@ -12,7 +12,7 @@ from drivers.errors import DeadlinePassed, SchemaNotReady, ShardImpaired, ShardT
 from drivers.fence import POOLED, Engine
 from drivers.neo4j.client import Neo4jClient
 from drivers.neo4j.queries import LargeStatement
-from drivers.neo4j.queries_write import CORE, IMAGES, ROWS, write_statement
+from drivers.neo4j.queries_write import CORE, ROWS, images_statement, write_statement
 from drivers.neo4j.records import KIND_OF_LABEL
 from drivers.neo4j.schema_rules import ANALYZER, RULES, SchemaRule
 
@@ -111,9 +111,9 @@ class Schema:
             with suppress(ShardTimeout, ShardImpaired, DeadlinePassed):
                 await self._client.prepare(statement, half)
 
-        await asyncio.gather(prepare(IMAGES), prepare(write_statement(ROWS)))
-        # Not beside these: deletions and ingestion wait anyway, and a cold server takes seconds for each.
-        await prepare(write_statement(CORE))
+        # Not all at once: deletions and ingestion wait anyway, and a cold server takes seconds for each.
+        for shape in (ROWS, CORE):
+            await asyncio.gather(prepare(images_statement(shape)), prepare(write_statement(shape)))
 
 
 def _pauses_s() -> Iterator[float]:

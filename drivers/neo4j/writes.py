@@ -6,10 +6,10 @@ from dataclasses import replace
 from drivers.deadline import Deadline
 from drivers.errors import RowLimitExceeded
 from drivers.fence import GroupRef
-from drivers.graph_model import NODE_KINDS, AnyRow, Kind
+from drivers.graph_model import AnyRow, Kind
 from drivers.neo4j import parameters, records
 from drivers.neo4j.client import Neo4jClient, Record
-from drivers.neo4j.queries_write import IMAGES, write_statement
+from drivers.neo4j.queries_write import images_statement, node_kinds, write_statement
 from drivers.row_codec import pk
 from drivers.write_plan import (
     ROWS_PER_WRITE_MAX,
@@ -34,9 +34,11 @@ class Writes:
                 kind: [pk(group_id, uuid) for uuid in dict.fromkeys(some)] for kind, some in uuids.items()
             }
 
-        await self._client.prepare(IMAGES, deadline)
+        shape = parameters.shape_of_images(request)
+        statement = images_statement(shape)
+        await self._client.prepare(statement, deadline)
         ((fence, operation, incident, rows, ends),) = await self._client.repeatable(
-            IMAGES.text,
+            statement.text,
             {
                 "group_id": group_id,
                 "operation_pk": pk(group_id, request.op_id),
@@ -51,10 +53,10 @@ class Writes:
         if len(incident) > ROWS_PER_WRITE_MAX:
             raise RowLimitExceeded(self._client.shard_id, "the deletion with its edges", ROWS_PER_WRITE_MAX)
         found: dict[tuple[Kind, str], AnyRow] = {}
-        for kind, values in zip(Kind, rows, strict=True):
+        for kind, values in zip(shape.kinds, rows, strict=True):
             for row in records.rows(kind, values, None, with_vectors=False):
                 found[kind, row.uuid] = row
-        there = dict(zip((kind for kind in Kind if kind in NODE_KINDS), ends, strict=True))
+        there = dict(zip(node_kinds(shape), ends, strict=True))
         return Images(
             fence=records.fence(fence),
             operation=records.operation(operation),

@@ -20,7 +20,15 @@ from gateway.embedded.errors import EmbeddedError
 
 SCHEMA_S_MAX = 120.0
 STATEMENT_S_MAX = 60.0
-PLANNED = ("read-fences", "write-core", "fetch-entity", "list-fact-newest", "changes", "matching-fact")
+PLANNED = (
+    "read-fences",
+    "images-core",
+    "write-core",
+    "fetch-entity",
+    "list-fact-newest",
+    "changes",
+    "matching-fact",
+)
 """One of each kind: the others load hardly a class of their own, and some take seconds to plan."""
 STOP_S_MAX = 120.0
 """A JVM writes the archive while it ends."""

@@ -25,7 +25,7 @@ SHAPES = {shape.name: shape for shape in query_shapes(placeholder(ANY.group_id))
 
 
 PLANNED_FAST = [
-    name for name in SHAPES if name != "images" and not name.startswith("write-") and "filtered" not in name
+    name for name in SHAPES if not name.startswith(("images-", "write-")) and "filtered" not in name
 ]
 """Without a compiled plan to fall back on, a large statement takes seconds to plan."""
 
