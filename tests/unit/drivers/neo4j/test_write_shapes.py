@@ -24,7 +24,7 @@ def test_images_are_read_by_the_smallest_statement_that_reads_them_all(
     rows: tuple[Kind, ...], endpoints: tuple[Kind, ...], cascades: tuple[Kind, ...], shape: WriteShape
 ) -> None:
     """A kind that its statement leaves out would be planned as if no such row were there."""
-    every = {kind: () for kind in Kind}
+    every = dict.fromkeys(Kind, ())
     asked = [{**every, **dict.fromkeys(kinds, ("u",))} for kinds in (rows, endpoints, cascades)]
     assert shape_of_images(ImageRequest("op", *asked)) is shape
 
