@@ -2,6 +2,7 @@
 that this machine's Java takes. `make neo4j` and `make test` call it; half a minute, once."""
 
 import asyncio
+import os
 import shutil
 import sys
 import tempfile
@@ -44,8 +45,8 @@ async def archive_classes(lib_dir: Path, directory: Path) -> None:
         await _use(server.url)
     finally:
         await server.stop(STOP_S_MAX)
-    # Beside its place first: another directory may be another file system.
-    beside = class_archive(lib_dir).with_suffix(".part")
+    # Beside its place first: another directory may be another file system. Others may do the same.
+    beside = class_archive(lib_dir).with_suffix(f".part-{os.getpid()}")
     shutil.move(unfinished, beside)
     beside.replace(class_archive(lib_dir))
 
