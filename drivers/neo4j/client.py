@@ -6,6 +6,7 @@ every commit that it has acknowledged.
 """
 
 import asyncio
+import logging
 import math
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Mapping
@@ -28,17 +29,29 @@ from neo4j.auth_management import AsyncClientCertificateProviders, ClientCertifi
 from neo4j.exceptions import DriverError, Neo4jError
 
 from drivers.deadline import Deadline
-from drivers.errors import EngineRefused, ShardOverloaded, ShardTimeout, ShardUnavailable
+from drivers.errors import (
+    EngineRefused,
+    GraphgateError,
+    OutcomeUnknownAtDeadline,
+    ShardOverloaded,
+    ShardTimeout,
+    ShardUnavailable,
+)
 from drivers.marker_proof import REPLACED
+from drivers.neo4j.compilations import Compilations
 from drivers.neo4j.errors import SCHEMA_EXISTS, GarbledAnswer, Repeat, classify, is_garbled
-from drivers.neo4j.queries import LargeStatement
 from drivers.neo4j.settings import Neo4jSettings
+
+_LOG = logging.getLogger(__name__)
 
 type Record = list[Any]
 
 _ATTEMPTS_MAX = {Repeat.NO: 1, Repeat.READ: 2, Repeat.ANY: 3}
 _SCHEMA_ATTEMPTS_MAX = _ATTEMPTS_MAX | {Repeat.ANY: 10}
 """Gateways that found a shard together send the same commands; a deadlock may let only one of them pass."""
+_COMPILATION_S_MAX = 60.0
+_OF_THE_STATEMENT = ("Neo.ClientError.Statement.", "Neo.ClientError.Procedure.")
+"""Codes of a run that came as far as to look at the parameters."""
 _PAUSE_S = 0.01
 """Before the second attempt; twice as long before the third."""
 _SHARE_FOR_CONNECTING = 0.9
@@ -90,8 +103,7 @@ class Neo4jClient:
         # A place is taken before a session is opened, so that the driver's own pool is never waited for
         # and waiting is known to have sent nothing.
         self._places = asyncio.Semaphore(self._place_count)
-        self._compiling: dict[LargeStatement, asyncio.Lock] = {}
-        self._compiled: set[LargeStatement] = set()
+        self._compilations = Compilations(shard_id, self._compile)
         self._proof: Callable[[Deadline], Awaitable[bool]] | None = None
 
     def open(self) -> None:
@@ -125,6 +137,7 @@ class Neo4jClient:
                     await driver.close()
 
     async def close(self) -> None:
+        await self._compilations.close()
         driver, self._driver = self._driver, None
         if driver is not None:
             await driver.close()
@@ -171,41 +184,32 @@ class Neo4jClient:
         """The records of a statement that must not run twice; OutcomeUnknown names `op_id`."""
         return await self._attempt(text, parameters, what, op_id, WRITE_ACCESS, deadline, engine_limit_s)
 
-    async def prepare(self, statement: LargeStatement, deadline: Deadline) -> None:
-        """Has the server compile a statement before its first use, and again after a schema command or a lost
-        connection, behind which may be a restart.
-
-        The server compiles a text once per session that brings it at the same time: eight writers after a
-        restart would take it eight times 1 to 7 s. Here they wait for one, and a caller whose deadline
-        passes meanwhile knows that its write was not sent.
-        """
-        if statement in self._compiled:
-            return
-        deadline.check("a compilation")
-        try:
-            async with (
-                asyncio.timeout(deadline.remaining_s()),
-                self._compiling.setdefault(statement, asyncio.Lock()),
-            ):
-                if statement not in self._compiled:
-                    await self.repeatable(statement.text, statement.nothing, "a compilation", deadline)
-                    self._compiled.add(statement)
-        except TimeoutError:
-            raise ShardTimeout(self.shard_id, "a compilation") from None
+    async def prepare(self, text: str, deadline: Deadline) -> None:
+        """Has the server compile a statement that writes or takes locks before its first use. Raises
+        ShardTimeout and ShardUnavailable."""
+        await self._compilations.done(text, WRITE_ACCESS, deadline)
 
     async def define(self, text: str, deadline: Deadline) -> None:
         """Runs a schema command, which may take as long as the deadline allows; that another gateway has just
         done the same is success. The server forgets all that it has compiled."""
         try:
             await self._attempt(
-                text, {}, "a schema command", None, WRITE_ACCESS, deadline, math.inf, _SCHEMA_ATTEMPTS_MAX
+                text,
+                {},
+                "a schema command",
+                None,
+                WRITE_ACCESS,
+                deadline,
+                math.inf,
+                _SCHEMA_ATTEMPTS_MAX,
+                is_schema=True,
             )
         except EngineRefused as refused:
             cause = refused.__cause__
             if not isinstance(cause, Neo4jError) or cause.code not in SCHEMA_EXISTS:
                 raise
         finally:
-            self._compiled.clear()
+            self._compilations.forget()
 
     async def plan(
         self, text: str, parameters: Mapping[str, Any], deadline: Deadline, *, profile: bool, writes: bool
@@ -246,9 +250,13 @@ class Neo4jClient:
         deadline: Deadline,
         engine_limit_s: float = 0.0,
         attempts_max: Mapping[Repeat, int] = _ATTEMPTS_MAX,
+        *,
+        is_schema: bool = False,
     ) -> list[Record]:
         """`engine_limit_s` 0: query_timeout_s_max."""
         engine_limit_s = engine_limit_s or self._settings.query_timeout_s_max
+        if not is_schema and not _may_connect.get():
+            await self._compilations.done(text, access, deadline)
         attempt, proven = 0, False
         while True:
             deadline.check(what)
@@ -266,10 +274,51 @@ class Neo4jClient:
                 failure = classify(error, self.shard_id, what, op_id)
                 if failure.connection_lost:
                     proven = False
-                    self._compiled.clear()
+                    self._compilations.forget()
+                elif isinstance(failure.error, ShardTimeout | OutcomeUnknownAtDeadline):
+                    self._compilations.doubt(text)
                 if attempt >= attempts_max[failure.repeat]:
                     raise failure.error from error
             await asyncio.sleep(min(_PAUSE_S * attempt, deadline.remaining_s()))
+
+    async def _compile(self, text: str, access: str, sent: Callable[[], None]) -> bool:
+        """Whether the server has planned the text; what it says of the parameters does not matter."""
+        deadline = Deadline.after(_COMPILATION_S_MAX)
+        try:
+            try:
+                await self._run_without_effect(text, access, deadline, sent)
+            except _NewConnection:
+                await self._prove(deadline)
+                with to_any_server():
+                    await self._run_without_effect(text, access, deadline, sent)
+        except Neo4jError as error:
+            return (error.code or "").startswith(_OF_THE_STATEMENT)
+        except (GraphgateError, DriverError, OSError) as error:
+            _LOG.info("shard %s: a compilation has failed: %s", self.shard_id, error)
+            return False
+        return True
+
+    async def _run_without_effect(
+        self, text: str, access: str, deadline: Deadline, sent: Callable[[], None]
+    ) -> None:
+        """With parameters that are all null, so that it finds no rows, and rolled back."""
+        driver = self._driver
+        if driver is None:
+            raise ShardUnavailable(self.shard_id, "the driver is not open")
+        async with (
+            self._place(deadline),
+            asyncio.timeout(deadline.remaining_s()),
+            driver.session(
+                database=self._settings.database,
+                default_access_mode=access,
+                connection_acquisition_timeout=deadline.remaining_s(),
+            ) as session,
+            await session.begin_transaction(timeout=deadline.remaining_s()) as transaction,
+        ):
+            sent()
+            result = await transaction.run(cast("LiteralString", text), {"p": {}})
+            await result.consume()
+            await transaction.rollback()
 
     async def _run(
         self,

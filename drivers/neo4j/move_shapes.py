@@ -52,7 +52,7 @@ def move_shapes(example: ExampleGroup) -> Iterator[QueryShape]:
     )
     yield QueryShape(
         name="take-in",
-        text=queries_moving.TAKE_IN.text,
+        text=queries_moving.TAKE_IN,
         parameters=move_parameters.intake(group_id, batch),
         indexes=(FENCE, OPERATION, TOMBSTONE, *map(unique, Kind)),
         never=IN_ORDER_OF_THE_TEXT,

@@ -173,9 +173,8 @@ class Moving:
     async def take_in(self, ref: GroupRef, intake: Intake, deadline: Deadline) -> Changed:
         """OutcomeUnknown as of change_fence."""
         check_intake(intake, self._client.shard_id, 0)
-        await self._client.prepare(queries_moving.TAKE_IN, deadline)
         found = await self._client.write(
-            queries_moving.TAKE_IN.text,
+            queries_moving.TAKE_IN,
             move_parameters.intake(ref.group_id, intake),
             f"{intake.change.name} of a batch",
             _name(ref, intake.change),

@@ -5,9 +5,7 @@ All parameters travel in one map, `$p`: a list that is a parameter of its own is
 the power of ten of its length, so that each statement would be compiled four times.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
 
 from drivers.fence_codec import FENCE_COLUMNS
 from drivers.graph_model import NODE_KINDS, Kind
@@ -21,16 +19,6 @@ The hints say SEEK: without it a scan of the whole index satisfies them too, and
 statistics expect no rows, pages of edges were planned so (4 of 102 statements) and would have stayed so."""
 
 OPERATION_COLUMNS = ("op_id", "content_hash", "result", "version", "created_at")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LargeStatement:
-    """A statement whose compilation is long enough to be done apart: Neo4jClient.prepare. There is one object
-    of each."""
-
-    text: str
-    nothing: Mapping[str, Any]
-    """Parameters with which it has nothing to do."""
 
 
 def values(variable: str, columns: Iterable[str]) -> str:

@@ -15,7 +15,6 @@ from drivers.neo4j.queries import (
     FENCE_OR_NULL,
     OPERATION_COLUMNS,
     PREFIX,
-    LargeStatement,
     fence_of,
     pattern,
     row_by_pk,
@@ -136,7 +135,7 @@ def _vector(kind: Kind) -> Iterable[str]:
         yield f"  CALL db.create.{procedure}(n, '{DEFAULT_SLOT}', r.vector)"
 
 
-TAKE_IN = LargeStatement(_take_in_text(), {})
+TAKE_IN = _take_in_text()
 """Parameters as move_parameters.intake makes them. One record: [ok, fence, uuids of homeless edges of each of
 EDGE_KINDS]; none: there is no fence. SET n = r.p takes away a vector that the newer row has not."""
 

@@ -12,7 +12,6 @@ from drivers.neo4j.queries import (
     FENCE_OR_NULL,
     OPERATION_COLUMNS,
     PREFIX,
-    LargeStatement,
     fence_of,
     pattern,
     row_by_pk,
@@ -138,12 +137,11 @@ _CHANGED = (
     ("(n:_Tombstone)", "_Tombstone", "[n.kind, n.uuid, n.version]"),
 )
 _OPERATIONS = ("(n:_Op)", "_Op", values("n", OPERATION_COLUMNS))
-_NOTHING = {"after": 0, "bound": 0, "limit": 0}
 
-CHANGES = LargeStatement(_changes_text(_CHANGED), _NOTHING)
+CHANGES = _changes_text(_CHANGED)
 """Parameters: group_id, after, bound, limit. One record: [cut, parts, fence or null], where the parts are the
 rows of each kind in Kind's order and then the tombstones, and cut is the version up to which they are whole:
 the one before that in which the row number limit + 1 lies, or the first one if that alone has more rows."""
 
-CHANGES_AND_OPERATIONS = LargeStatement(_changes_text((*_CHANGED, _OPERATIONS)), _NOTHING)
+CHANGES_AND_OPERATIONS = _changes_text((*_CHANGED, _OPERATIONS))
 """As CHANGES, with the operation records as the last part; they count for the limit too."""

@@ -21,7 +21,6 @@ from drivers.neo4j.queries import (
     FENCE_OR_NULL,
     OPERATION_COLUMNS,
     PREFIX,
-    LargeStatement,
     fence_of,
     row_by_pk,
     row_values,
@@ -60,10 +59,10 @@ def shape_for(kinds: Iterable[Kind], drops: bool) -> WriteShape:
 
 
 @cache
-def write_statement(shape: WriteShape) -> LargeStatement:
+def write_statement(shape: WriteShape) -> str:
     """Parameter: writes, made by parameters.py. One record per plan whose fence exists:
     [group_id, owned, expected_version, applied, operation or null, fence, 1]."""
-    return LargeStatement(_write_text(shape), {"writes": []})
+    return _write_text(shape)
 
 
 def _write_text(shape: WriteShape) -> str:
@@ -189,7 +188,7 @@ def node_kinds(shape: WriteShape) -> tuple[Kind, ...]:
 
 
 @cache
-def images_statement(shape: WriteShape) -> LargeStatement:
+def images_statement(shape: WriteShape) -> str:
     """What `write_statement(shape)` is planned from. Parameters: group_id, operation_pk, incident_max and the
     maps rows, endpoints, cascades of pks by kind; cascades only if it can drop. One record: [fence or null,
     operation or null, incident edges, rows of each of its kinds, uuids of each of node_kinds(shape)].
@@ -198,7 +197,7 @@ def images_statement(shape: WriteShape) -> LargeStatement:
     the lock a reader saw the new version in the fence and then the old row (2 of 4,000 reads beside a writer
     of 300 rows), whose stale image would have passed the guards of the write. The lock costs nothing
     measurable."""
-    return LargeStatement(_images_text(shape), {"incident_max": 0})
+    return _images_text(shape)
 
 
 def _images_text(shape: WriteShape) -> str:

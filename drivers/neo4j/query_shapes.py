@@ -135,7 +135,7 @@ def _writes(example: ExampleGroup) -> Iterator[QueryShape]:
         nodes = queries_write.node_kinds(shape)
         yield QueryShape(
             name=f"images-{name}",
-            text=queries_write.images_statement(shape).text,
+            text=queries_write.images_statement(shape),
             parameters={
                 "group_id": group_id,
                 "operation_pk": pk(group_id, "explain"),
@@ -152,7 +152,7 @@ def _writes(example: ExampleGroup) -> Iterator[QueryShape]:
         tombstones = (TOMBSTONE,) if shape.drops else ()
         yield QueryShape(
             name=f"write-{name}",
-            text=queries_write.write_statement(shape).text,
+            text=queries_write.write_statement(shape),
             parameters={"writes": [parameters.write(group_id, plan)]},
             indexes=(FENCE, OPERATION, *map(unique, shape.kinds), *tombstones),
             writes=True,
@@ -239,7 +239,7 @@ def _changes(example: ExampleGroup) -> Iterator[QueryShape]:
     ):
         yield QueryShape(
             name=name,
-            text=statement.text,
+            text=statement,
             parameters={"group_id": group_id, "after": 0, "bound": example.fence.version, "limit": LIMIT},
             indexes=(*(f"range:{owner}(group_id,version)" for owner in (*owners, *more)), FENCE),
             # Each kind's versions come in the order of its index and are cut there; one Top merges them.

@@ -17,7 +17,6 @@ from drivers.graph_model import EDGE_KINDS, INT64_MAX, AnyRow, Kind
 from drivers.moving import GroupChanges
 from drivers.neo4j import records
 from drivers.neo4j.client import Neo4jClient, Record
-from drivers.neo4j.queries import LargeStatement
 from drivers.neo4j.queries_read import (
     CHANGES,
     CHANGES_AND_OPERATIONS,
@@ -141,18 +140,17 @@ class Reads:
 
     async def _changed(
         self,
-        statement: LargeStatement,
+        text: str,
         ref: GroupRef,
         after_version: int,
         limit: int,
         what: str,
         deadline: Deadline,
     ) -> GroupChanges:
-        await self._client.prepare(statement, deadline)
         locked = await self._client.repeatable(LOCKED_VERSION, {"group_id": ref.group_id}, what, deadline)
         bound = locked[0][0] if locked else after_version
         ((cut, parts, fence_values),) = await self._read(
-            statement.text,
+            text,
             {"group_id": ref.group_id, "after": after_version, "bound": bound, "limit": limit},
             what,
             deadline,

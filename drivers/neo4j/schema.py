@@ -11,7 +11,6 @@ from drivers.deadline import Deadline
 from drivers.errors import DeadlinePassed, SchemaNotReady, ShardImpaired, ShardTimeout
 from drivers.fence import POOLED, Engine
 from drivers.neo4j.client import Neo4jClient
-from drivers.neo4j.queries import LargeStatement
 from drivers.neo4j.queries_write import CORE, ROWS, images_statement, write_statement
 from drivers.neo4j.records import KIND_OF_LABEL
 from drivers.neo4j.schema_rules import ANALYZER, RULES, SchemaRule
@@ -107,9 +106,9 @@ class Schema:
         and nothing else, so it gets half of what is left. A read-only database compiles no write."""
         half = deadline.within(deadline.remaining_s() / 2)
 
-        async def prepare(statement: LargeStatement) -> None:
+        async def prepare(text: str) -> None:
             with suppress(ShardTimeout, ShardImpaired, DeadlinePassed):
-                await self._client.prepare(statement, half)
+                await self._client.prepare(text, half)
 
         # Not all at once: deletions and ingestion wait anyway, and a cold server takes seconds for each.
         for shape in (ROWS, CORE):

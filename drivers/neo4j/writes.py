@@ -36,9 +36,8 @@ class Writes:
 
         shape = parameters.shape_of_images(request)
         statement = images_statement(shape)
-        await self._client.prepare(statement, deadline)
         ((fence, operation, incident, rows, ends),) = await self._client.repeatable(
-            statement.text,
+            statement,
             {
                 "group_id": group_id,
                 "operation_pk": pk(group_id, request.op_id),
@@ -87,9 +86,8 @@ class Writes:
         for _, plan in plans:
             parameters.check(self._client.shard_id, plan)
         statement = write_statement(parameters.shape_of(plan for _, plan in plans))
-        await self._client.prepare(statement, deadline)
         found = await self._client.write(
-            statement.text,
+            statement,
             {
                 # Sorted, because the statement locks the fences in this order.
                 "writes": [

@@ -88,7 +88,10 @@ async def test_no_place_in_the_pool(neo4j_server: Neo4jServer, open_group: OpenG
     free again afterwards."""
     group = await open_group()
     driver = await _driver(neo4j_server.url, pool_size_max=1)
-    slow = asyncio.create_task(driver._client.read(_SLOW, {}, "a slow read", Deadline.after(1.0)))
+    # Both are compiled, for which they need the place too.
+    await driver._client.prepare(_SLOW, soon())
+    await driver.read_fences([group.ref], soon())
+    slow = asyncio.create_task(driver._client.read(_SLOW, _LONG, "a slow read", Deadline.after(1.0)))
     await asyncio.sleep(0)
     with pytest.raises(ShardOverloaded) as caught:
         await driver.read_fences([group.ref], Deadline.after(0.1))
@@ -104,7 +107,7 @@ async def test_the_server_stops_a_statement_at_its_own_limit(neo4j_server: Neo4j
     driver = await _driver(neo4j_server.url, query_timeout_s_max=0.2)
     deadline = Deadline.after(60.0)
     with pytest.raises(ShardTimeout):
-        await driver._client.read(_SLOW, {}, "a slow read", deadline)
+        await driver._client.read(_SLOW, _LONG, "a slow read", deadline)
     assert deadline.remaining_s() > 30.0
     await driver.close()
 
@@ -183,4 +186,5 @@ async def test_a_closed_driver_is_unavailable(neo4j_server: Neo4jServer) -> None
         await driver.ping(Deadline.after(0.0))
 
 
-_SLOW = "UNWIND range(1, 1000000000) AS x WITH x WHERE x % 2 = 3 RETURN count(x)"
+_SLOW = "UNWIND range(1, $p.numbers) AS x WITH x WHERE x % 2 = 3 RETURN count(x)"
+_LONG = {"numbers": 1_000_000_000}

@@ -16,7 +16,6 @@ from drivers.falkordb import query_shapes as falkordb_shapes
 from drivers.falkordb.plans import names as falkordb_names
 from drivers.falkordb.schema import INDEXES
 from drivers.neo4j import query_shapes as neo4j_shapes
-from drivers.neo4j.queries import LargeStatement
 from drivers.neo4j.schema_rules import RULES
 from drivers.query_plan import QueryShape
 
@@ -58,8 +57,6 @@ def _modules(package: Package) -> Iterator[tuple[str, ModuleType]]:
 
 
 def _text(value: object) -> str | None:
-    if isinstance(value, LargeStatement):
-        return value.text
     return value if isinstance(value, str) and _CYPHER.search(value) else None
 
 

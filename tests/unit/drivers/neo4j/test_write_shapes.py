@@ -31,7 +31,7 @@ def test_images_are_read_by_the_smallest_statement_that_reads_them_all(
 
 @pytest.mark.parametrize("shape", [ROWS, CORE, FULL])
 def test_a_statement_of_images_reads_its_kinds_and_no_other(shape: WriteShape) -> None:
-    text = images_statement(shape).text
+    text = images_statement(shape)
     for kind in Kind:
         assert (f"$p.rows.{kind} " in text) == (kind in shape.kinds)
         assert (f"$p.endpoints.{kind} " in text) == (kind in node_kinds(shape))
