@@ -69,7 +69,7 @@ FIRST_ANSWER_S_MAX = 15.0
 """How long met() waits for any shard to answer, or for the first attempt at every shard to end."""
 OTHERS_S_MAX = 1.0
 """How long it then waits for those that have not answered, for they may be starting, too. Groups of the
-others must not wait longer for one that hangs."""
+others must not wait longer for one that hangs, and calls to that one wait for its attempt anyway."""
 
 
 class Fleet:

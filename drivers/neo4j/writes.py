@@ -60,7 +60,7 @@ class Writes:
             fence=records.fence(fence),
             operation=records.operation(operation),
             rows=found,
-            endpoints={kind: frozenset(there[kind]) for kind in request.endpoints},
+            endpoints={kind: frozenset(there.get(kind, ())) for kind in request.endpoints},
             incident=tuple(
                 IncidentEdge(records.KIND_OF_LABEL[label], uuid, source, target, term_count or 0)
                 for label, uuid, source, target, term_count in incident

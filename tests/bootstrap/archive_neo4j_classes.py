@@ -2,7 +2,6 @@
 that this machine's Java takes. `make neo4j` and `make test` call it; half a minute, once."""
 
 import asyncio
-import os
 import shutil
 import sys
 import tempfile
@@ -35,9 +34,9 @@ STOP_S_MAX = 120.0
 """A JVM writes the archive while it ends."""
 
 
-async def archive_classes(lib_dir: Path, directory: Path) -> None:
-    """Runs a server in `directory`, plans a statement of each kind there, and ends it. Raises EmbeddedError
-    and GraphgateError."""
+async def archive_classes(java: str, lib_dir: Path, directory: Path) -> bool:
+    """Runs a server in `directory`, plans a statement of each kind there, ends it, and puts what it has
+    written into its place if it is whole. Raises EmbeddedError, GraphgateError and OSError."""
     unfinished = directory / "classes.jsa"
     server = Neo4jProcess(directory / "neo4j", lib_dir, archives_classes_to=unfinished)
     try:
@@ -45,10 +44,10 @@ async def archive_classes(lib_dir: Path, directory: Path) -> None:
         await _use(server.url)
     finally:
         await server.stop(STOP_S_MAX)
-    # Beside its place first: another directory may be another file system. Others may do the same.
-    beside = class_archive(lib_dir).with_suffix(f".part-{os.getpid()}")
-    shutil.move(unfinished, beside)
-    beside.replace(class_archive(lib_dir))
+    if not fits(java, lib_dir, unfinished):
+        return False
+    unfinished.replace(class_archive(lib_dir))
+    return True
 
 
 async def _use(url: str) -> None:
@@ -73,16 +72,19 @@ def main() -> int:
     if lib_dir is None or missing_for_neo4j(lib_dir) is not None:
         return 0
     java = shutil.which("java") or "java"
-    if fits(java, lib_dir):
+    if fits(java, lib_dir, class_archive(lib_dir)):
         return 0
     print("archiving Neo4j's classes (once)", flush=True)
-    with tempfile.TemporaryDirectory(prefix="graphgate-") as directory:
-        try:
-            asyncio.run(archive_classes(lib_dir, Path(directory)))
-        except (EmbeddedError, GraphgateError, OSError) as error:
-            # Everything works without, more slowly.
-            print(f"Neo4j's classes could not be archived: {error}", file=sys.stderr)
-            return 0
+    try:
+        # Beside its place: it is put there by a rename, and a cache that is not to be written fails at once.
+        with tempfile.TemporaryDirectory(prefix="classes-", dir=lib_dir.parent) as directory:
+            made = asyncio.run(archive_classes(java, lib_dir, Path(directory)))
+        why = "Java does not take what it has written"
+    except (EmbeddedError, GraphgateError, OSError) as error:
+        made, why = False, str(error)
+    if not made:
+        # Everything works without, more slowly.
+        print(f"Neo4j's classes could not be archived: {why}", file=sys.stderr)
     return 0
 
 

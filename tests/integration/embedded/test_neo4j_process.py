@@ -151,17 +151,31 @@ async def test_a_server_maps_the_archive_of_its_classes(neo4j_server: Neo4jServe
     """Where one was made, as by `make test`, a start does not read each class anew."""
     lib_dir = find_neo4j_lib()
     assert lib_dir is not None
-    archive = class_archive(lib_dir)
-    mapped = {Path(entry.path) for entry in psutil.Process(neo4j_server.process.pid).memory_maps()}
-    assert (archive in mapped) == archive.is_file()
+    archive = class_archive(lib_dir).resolve()
+    maps = psutil.Process(neo4j_server.process.pid).memory_maps()
+    # The name of a file that was replaced since has more behind it.
+    mapped = any(entry.path.startswith(str(archive)) for entry in maps)
+    assert mapped == fits("java", lib_dir, archive)
+
+
+async def test_half_an_archive_does_not_fit(tmp_path: Path):
+    """What a killed server has left must not get the archive's name: a JVM crashes on it."""
+    lib_dir = find_neo4j_lib()
+    assert lib_dir is not None
+    archive, half = class_archive(lib_dir), tmp_path / "half.jsa"
+    if archive.is_file():
+        half.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2])
+    assert not fits("java", lib_dir, half)
 
 
 async def test_an_archive_of_something_else_is_no_obstacle(tmp_path: Path):
-    """After an update of Java or of the jars: the server starts without it, and a new one is made."""
+    """The server starts without it."""
+    found = find_neo4j_lib()
+    assert found is not None
     lib_dir = tmp_path / "lib"
-    lib_dir.symlink_to(find_neo4j_lib() or tmp_path, target_is_directory=True)
+    lib_dir.symlink_to(found, target_is_directory=True)
     class_archive(lib_dir).write_bytes(b"of an older virtual machine" * 1_000)
-    assert not fits("java", lib_dir)
+    assert not fits("java", lib_dir, class_archive(lib_dir))
     engine = Neo4jProcess(tmp_path / "home", lib_dir, short_lived=True)
     await engine.start()
     await engine.stop()
