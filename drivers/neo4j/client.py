@@ -294,7 +294,8 @@ class Neo4jClient:
         except Neo4jError as error:
             return (error.code or "").startswith(_OF_THE_STATEMENT)
         except (GraphgateError, DriverError, OSError) as error:
-            _LOG.info("shard %s: a compilation has failed: %s", self.shard_id, error)
+            # The statement's own use is about to tell the same.
+            _LOG.debug("shard %s: a compilation has failed: %s", self.shard_id, error)
             return False
         return True
 
