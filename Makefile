@@ -17,7 +17,7 @@ $(STAMP): pyproject.toml proto/pyproject.toml constraints.txt tests/bootstrap/in
 	@tests/bootstrap/install.sh $(VENV)
 	@touch $@
 
-neo4j: setup ## fetch Neo4j Community for tests and the demo (needs Java 17 and Maven)
+neo4j: setup ## fetch Neo4j Community for tests and the demo, archive its classes (needs Java 17 and Maven)
 	@tests/bootstrap/fetch_neo4j.sh
 	@$(BIN)/python -m tests.bootstrap.archive_neo4j_classes
 
