@@ -37,7 +37,9 @@ def writing_flags(unfinished: Path) -> list[str]:
 
 def fits(java: str, lib_dir: Path, archive: Path) -> bool:
     """Whether the JVM takes the archive as it is. Takes about 0.2 s."""
-    flags = ("-Xshare:on", *_reading(archive), "-cp", class_path(lib_dir), "-version")
+    # A JVM that crashes on it leaves no report in whatever directory this runs in.
+    how = ("-Xshare:on", "-XX:+SuppressFatalErrorMessage", *_reading(archive))
+    flags = (*how, "-cp", class_path(lib_dir), "-version")
     try:
         checked = subprocess.run(  # noqa: S603 - the path comes from the PATH, as a shell would take it
             [java, *flags], capture_output=True, timeout=_CHECK_TIMEOUT_S, check=False
