@@ -297,6 +297,10 @@ class Neo4jClient:
             # The statement's own use is about to tell the same.
             _LOG.debug("shard %s: a compilation has failed: %s", self.shard_id, error)
             return False
+        except Exception as error:
+            if not is_garbled(error):
+                raise
+            return False
         return True
 
     async def _run_without_effect(
