@@ -21,6 +21,7 @@ from neo4j import (
     AsyncDriver,
     AsyncGraphDatabase,
     Query,
+    ResultSummary,
     TrustAll,
     TrustCustomCAs,
     TrustSystemCAs,
@@ -216,24 +217,14 @@ class Neo4jClient:
     ) -> Mapping[str, Any]:
         """The server's plan of a statement, as the Bolt client hands it out. With `profile` the statement
         runs in a transaction that is rolled back; the server refuses one that writes unless `writes`."""
-        driver = self._driver
-        if driver is None:
-            raise ShardUnavailable(self.shard_id, "the driver is not open")
         deadline.check("a plan")
-        query = cast("LiteralString", f"{'PROFILE' if profile else 'EXPLAIN'} {text}")
-        access = WRITE_ACCESS if writes else READ_ACCESS
+        limit_s = min(deadline.remaining_s(), self._settings.query_timeout_s_max)
+        query, access = (
+            f"{'PROFILE' if profile else 'EXPLAIN'} {text}",
+            WRITE_ACCESS if writes else READ_ACCESS,
+        )
         try:
-            async with (
-                self._place(deadline),
-                asyncio.timeout(deadline.remaining_s()),
-                driver.session(database=self._settings.database, default_access_mode=access) as session,
-                await session.begin_transaction(
-                    timeout=min(deadline.remaining_s(), self._settings.query_timeout_s_max)
-                ) as transaction,
-            ):
-                result = await transaction.run(query, {"p": _Unprinted(parameters)})
-                told = await result.consume()
-                await transaction.rollback()
+            told = await self._rolled_back(query, parameters, access, deadline, limit_s)
         except (Neo4jError, DriverError, OSError) as error:
             raise classify(error, self.shard_id, "a plan", None).error from error
         plan = told.profile if profile else told.plan
@@ -284,13 +275,18 @@ class Neo4jClient:
     async def _compile(self, text: str, access: str, sent: Callable[[], None]) -> bool:
         """Whether the server has planned the text; what it says of the parameters does not matter."""
         deadline = Deadline.after(_COMPILATION_S_MAX)
+
+        async def run() -> None:
+            # All parameters are null, so that it finds no rows.
+            await self._rolled_back(text, {}, access, deadline, _COMPILATION_S_MAX, sent)
+
         try:
             try:
-                await self._run_without_effect(text, access, deadline, sent)
+                await run()
             except _NewConnection:
                 await self._prove(deadline)
                 with to_any_server():
-                    await self._run_without_effect(text, access, deadline, sent)
+                    await run()
         except Neo4jError as error:
             return (error.code or "").startswith(_OF_THE_STATEMENT)
         except (GraphgateError, DriverError, OSError) as error:
@@ -303,27 +299,30 @@ class Neo4jClient:
             return False
         return True
 
-    async def _run_without_effect(
-        self, text: str, access: str, deadline: Deadline, sent: Callable[[], None]
-    ) -> None:
-        """With parameters that are all null, so that it finds no rows, and rolled back."""
+    async def _rolled_back(
+        self,
+        text: str,
+        parameters: Mapping[str, Any],
+        access: str,
+        deadline: Deadline,
+        limit_s: float,
+        sent: Callable[[], None] = lambda: None,
+    ) -> ResultSummary:
+        """What the server tells of a run without effect. `sent` is called when there is a connection."""
         driver = self._driver
         if driver is None:
             raise ShardUnavailable(self.shard_id, "the driver is not open")
         async with (
             self._place(deadline),
             asyncio.timeout(deadline.remaining_s()),
-            driver.session(
-                database=self._settings.database,
-                default_access_mode=access,
-                connection_acquisition_timeout=deadline.remaining_s(),
-            ) as session,
-            await session.begin_transaction(timeout=deadline.remaining_s()) as transaction,
+            driver.session(database=self._settings.database, default_access_mode=access) as session,
+            await session.begin_transaction(timeout=limit_s) as transaction,
         ):
             sent()
-            result = await transaction.run(cast("LiteralString", text), {"p": {}})
-            await result.consume()
+            result = await transaction.run(cast("LiteralString", text), {"p": _Unprinted(parameters)})
+            told = await result.consume()
             await transaction.rollback()
+        return told
 
     async def _run(
         self,

@@ -10,7 +10,6 @@ once for all of them and for as long as it takes, with parameters that are all n
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 
 from drivers.deadline import Deadline
 from drivers.errors import ShardTimeout, ShardUnavailable
@@ -18,12 +17,6 @@ from drivers.errors import ShardTimeout, ShardUnavailable
 COMPILATION = "a compilation"
 WAIT_SHARE = 0.9
 """Of the time left: what runs out of it has certainly sent nothing, and its caller can still be told so."""
-
-
-@dataclass(slots=True, eq=False)
-class _Compilation:
-    sent: asyncio.Event = field(default_factory=asyncio.Event)
-    task: asyncio.Task[None] | None = None
 
 
 class Compilations:
@@ -37,7 +30,9 @@ class Compilations:
         self._shard_id = shard_id
         self._compile_text = compile_text
         self._compiled: set[str] = set()
-        self._running: dict[str, _Compilation] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._sent: set[str] = set()
+        """Of those that run: the server has them."""
 
     async def done(self, text: str, access: str, deadline: Deadline) -> None:
         """Returns when the text is compiled, or could not be: then its own use tells why. When most of the
@@ -46,11 +41,10 @@ class Compilations:
         if text in self._compiled:
             return
         deadline.check(COMPILATION)
-        running = self._running.get(text) or self._begin(text, access)
-        assert running.task is not None, "begun with its entry"
-        await asyncio.wait((running.task,), timeout=deadline.remaining_s() * WAIT_SHARE)
-        if not running.task.done():
-            if running.sent.is_set():
+        task = self._running.get(text) or self._begin(text, access)
+        await asyncio.wait((task,), timeout=deadline.remaining_s() * WAIT_SHARE)
+        if not task.done():
+            if text in self._sent:
                 raise ShardTimeout(self._shard_id, COMPILATION)
             raise ShardUnavailable(self._shard_id, "no connection in time")
 
@@ -63,17 +57,20 @@ class Compilations:
         self._compiled.clear()
 
     async def close(self) -> None:
-        tasks = [running.task for running in self._running.values() if running.task is not None]
+        tasks = list(self._running.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _begin(self, text: str, access: str) -> _Compilation:
-        begun = self._running[text] = _Compilation()
-        begun.task = asyncio.create_task(self._compile(text, access, begun), name=COMPILATION)
-        begun.task.add_done_callback(lambda _: self._running.pop(text, None))
-        return begun
+    def _begin(self, text: str, access: str) -> asyncio.Task[None]:
+        task = self._running[text] = asyncio.create_task(self._compile(text, access), name=COMPILATION)
+        task.add_done_callback(lambda _: self._ended(text))
+        return task
 
-    async def _compile(self, text: str, access: str, compilation: _Compilation) -> None:
-        if await self._compile_text(text, access, compilation.sent.set):
+    def _ended(self, text: str) -> None:
+        del self._running[text]
+        self._sent.discard(text)
+
+    async def _compile(self, text: str, access: str) -> None:
+        if await self._compile_text(text, access, lambda: self._sent.add(text)):
             self._compiled.add(text)

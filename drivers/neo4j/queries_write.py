@@ -62,10 +62,6 @@ def shape_for(kinds: Iterable[Kind], drops: bool) -> WriteShape:
 def write_statement(shape: WriteShape) -> str:
     """Parameter: writes, made by parameters.py. One record per plan whose fence exists:
     [group_id, owned, expected_version, applied, operation or null, fence, 1]."""
-    return _write_text(shape)
-
-
-def _write_text(shape: WriteShape) -> str:
     nodes = node_kinds(shape)
     edges = [kind for kind in EDGE_KINDS if kind in shape.kinds]
     lines = [
@@ -197,10 +193,6 @@ def images_statement(shape: WriteShape) -> str:
     the lock a reader saw the new version in the fence and then the old row (2 of 4,000 reads beside a writer
     of 300 rows), whose stale image would have passed the guards of the write. The lock costs nothing
     measurable."""
-    return _images_text(shape)
-
-
-def _images_text(shape: WriteShape) -> str:
     nodes = node_kinds(shape)
     lines = [PREFIX, fence_of("$p.group_id"), "SET f += {}", f"WITH {FENCE_OR_NULL} AS fence"]
     for kind in shape.kinds:
